@@ -1,0 +1,125 @@
+"""Everything archcalc refuses, as one tree.
+
+    ArchcalcError                 the user can mend it: one sentence, exit code 2
+    |-- SpecError                 a spec says something it can't
+    |   `-- SpecErrors            all schema errors of one file, reported together
+    |-- LayerError                an op can't take its inputs (the walk adds layer and place -> SpecError)
+    |-- NetworkNotFound           no network, file or variant of that name
+    |-- SettingError              a setting, input shape, dtype or batch that can't be
+    |-- ColumnError               a column, table or sort key that is not there
+    `-- OutputError               a file that can't be written
+
+An error's text is one sentence, preceded by the place (file:line:column) and the layer where
+there are any, and followed by what was expected, what was received and a hint where they are known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Place(NamedTuple):
+    """Where something stands in a file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class ArchcalcError(Exception):
+    """Base of everything a user can mend.
+
+    `message` is one sentence without its final stop; `place`, `layer` (full name) and `hint` are
+    added to the text where they are known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: Place | None = None,
+        layer: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.layer = layer
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [str(self.place) if self.place else "", f"layer {self.layer}" if self.layer else ""]
+        prefix = "".join(f"{part}: " for part in parts if part)
+        return printable(prefix + self.message + (f"; {self.hint}" if self.hint else ""))
+
+
+class SpecError(ArchcalcError):
+    """A spec says something it can't."""
+
+
+class SpecErrors(SpecError):
+    """All the errors found in one file, in the order they stand in it."""
+
+    def __init__(self, errors: Iterable[SpecError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(f"{len(self.errors)} errors")
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
+class LayerError(ArchcalcError):
+    """An op can't take these inputs or fields; whoever knows the layer turns it into a SpecError."""
+
+
+class NetworkNotFound(ArchcalcError):
+    """There is no network, file or variant of that name."""
+
+
+class SettingError(ArchcalcError):
+    """A setting, input shape, batch or dtype that can't be."""
+
+
+class ColumnError(ArchcalcError):
+    """A column, declared table or sort key that is not there."""
+
+
+class OutputError(ArchcalcError):
+    """A file that can't be written."""
+
+
+def printable(text: str) -> str:
+    """`text` with control characters (terminal escapes among them) made visible."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def received(value: object, limit: int = 60) -> str:
+    """How a received value is quoted in a message: short, on one line, printable."""
+    text = value if isinstance(value, str) else str(value)
+    text = text if len(text) <= limit else text[: limit - 3] + "..."
+    quoted = f"'{text}'" if isinstance(value, str) else text
+    return printable(quoted.replace("\n", "\\n"))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint naming the nearest known words, or None where none is near."""
+    from difflib import get_close_matches
+
+    choices = {plain(name): name for name in known}
+    near = get_close_matches(plain(word)[:100], list(choices), n=3, cutoff=0.6)
+    if not near:
+        return None
+    return "did you mean " + " or ".join(choices[name] for name in near) + "?"
+
+
+def plain(name: str) -> str:
+    """A name without regard to case, `-`, `_` and blanks, as names are matched."""
+    return name.casefold().replace("-", "").replace("_", "").replace(" ", "")

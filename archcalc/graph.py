@@ -1,0 +1,234 @@
+"""The graph: nodes, the tree of scopes, and the builder that every frontend uses.
+
+`GraphBuilder.add` computes a node's shapes and facts as it is added, once for equal ops and input
+shapes. Nothing here knows where a graph comes from: a node's `source` is opaque.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcalc.errors import LayerError, Place, SpecError
+from archcalc.ops.base import spelled
+from archcalc.ops.shape import Input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from archcalc.ops import Facts, Op
+    from archcalc.ops.base import Shape
+
+
+class Tensor(NamedTuple):
+    """One output of one node: the node's index, the port, the shape (batch apart)."""
+
+    node: int
+    port: int
+    shape: Shape
+
+
+class Node:
+    """One application of an op (`times` applications where a sub-network is repeated)."""
+
+    __slots__ = ("facts", "index", "inputs", "label", "name", "op", "scope", "shared_with", "source")
+
+    def __init__(
+        self, index: int, name: str, op: Op, inputs: tuple[Tensor, ...], facts: Facts, scope: Scope
+    ) -> None:
+        self.index = index
+        self.name = name
+        self.op = op
+        self.inputs = inputs
+        self.facts = facts
+        self.scope = scope
+        self.source: Place | None = None
+        self.label: str | None = None
+        self.shared_with: Node | None = None
+
+    @property
+    def path(self) -> str:
+        """The full name: the scopes' names and its own, joined by `/`."""
+        return f"{self.scope.path}/{self.name}" if self.scope.path else self.name
+
+    @property
+    def times(self) -> int:
+        return self.scope.times
+
+    def tensor(self, port: int = 0) -> Tensor:
+        return Tensor(self.index, port, self.facts.outputs[port])
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {self.op!r}>"
+
+
+class Scope:
+    """A named part of the network: a block, a branch of a join, or the network itself.
+
+    `kind` is the block's name in the spec, or "branch", "network", or the join's kind; `times` is
+    how often all of it is applied (to one input of the batch).
+    """
+
+    __slots__ = (
+        "arguments", "branches", "children", "entry", "exit", "kind", "label", "name", "parent",
+        "path", "source", "times",
+    )  # fmt: skip
+
+    def __init__(self, name: str, kind: str, parent: Scope | None, times: int = 1) -> None:
+        self.name = name
+        self.kind = kind
+        self.parent = parent
+        self.path: str = f"{parent.path}/{name}" if parent and parent.path else name
+        self.times = times * (parent.times if parent else 1)
+        self.arguments: Mapping[str, Any] = {}
+        self.branches: dict[str, Scope] = {}
+        self.children: dict[str, Node | Scope] = {}
+        self.entry: Tensor | None = None
+        self.exit: Tensor | None = None
+        self.label: str | None = None
+        self.source: Place | None = None
+
+    def walk(self) -> Iterator[Scope]:
+        """This scope and all below it, outer ones first."""
+        waiting = [self]
+        while waiting:
+            scope = waiting.pop()
+            yield scope
+            inner = [child for child in scope.children.values() if isinstance(child, Scope)]
+            waiting.extend(reversed(inner))
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes below, in the order of the network."""
+        for child in self.children.values():
+            if isinstance(child, Scope):
+                yield from child.nodes()
+            else:
+                yield child
+
+
+class Output(NamedTuple):
+    """An output of the network; auxiliary ones don't count towards depth."""
+
+    name: str
+    tensor: Tensor
+    auxiliary: bool = False
+
+
+class Graph:
+    """A network: nodes in an order in which they can be run, the scopes, the outputs."""
+
+    def __init__(self, name: str, nodes: list[Node], root: Scope, outputs: list[Output]) -> None:
+        self.name = name
+        self.nodes = nodes
+        self.root = root
+        self.outputs = outputs
+
+    @property
+    def input(self) -> Node:
+        return self.nodes[0]
+
+    @property
+    def layers(self) -> list[Node]:
+        """The nodes without the input."""
+        return self.nodes[1:]
+
+
+class GraphBuilder:
+    """Builds a Graph node by node; the one way in for every frontend."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.root = Scope("", "network", None)
+        self.scope = self.root
+        self.nodes: list[Node] = []
+        self._facts: dict[tuple[Op, tuple[Shape, ...]], Facts] = {}
+
+    def input(self, shape: Shape, source: Place | None = None) -> Tensor:
+        """Where the network's input comes in; the first node."""
+        node = self._append(Input(shape=shape), (), "input", source)
+        self.root.entry = node.tensor()
+        return node.tensor()
+
+    def add(
+        self,
+        op: Op,
+        inputs: Sequence[Tensor],
+        name: str,
+        *,
+        source: Place | None = None,
+        shared_with: Node | None = None,
+        label: str | None = None,
+    ) -> Node:
+        """Append a layer; raises SpecError with its name, inputs and place if it can't be."""
+        node = self._append(op, tuple(inputs), name, source)
+        node.label = label
+        if shared_with is not None:
+            self._share(node, shared_with)
+        self.scope.children[name] = node
+        return node
+
+    def _append(
+        self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None
+    ) -> Node:
+        shapes = tuple([tensor.shape for tensor in inputs])
+        facts = self._facts.get((op, shapes))
+        if facts is None:
+            try:
+                facts = self._facts[op, shapes] = op.facts(shapes)
+            except LayerError as error:
+                raise self._placed(error, name, source) from None
+        node = Node(len(self.nodes), name, op, inputs, facts, self.scope)
+        node.source = source
+        self.nodes.append(node)
+        return node
+
+    def _share(self, node: Node, other: Node) -> None:
+        own = node.op.parameters(node.facts.inputs)
+        theirs = other.op.parameters(other.facts.inputs)
+        if own != theirs:
+            shown = " and ".join(
+                "(" + ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) + ")" for ps in (theirs, own)
+            )
+            raise SpecError(
+                f"weights can be shared only where the parameters are equal, received {shown}",
+                place=node.source,
+                layer=node.path,
+            )
+        node.shared_with = other.shared_with or other
+
+    def _placed(self, error: LayerError, name: str, source: Place | None) -> SpecError:
+        path = f"{self.scope.path}/{name}" if self.scope.path else name
+        return SpecError(error.message, place=source, layer=path, hint=error.hint)
+
+    @contextmanager
+    def enter(self, name: str, kind: str, entry: Tensor, times: int = 1) -> Iterator[Scope]:
+        """A scope around the layers added inside the `with`; set its `exit` before leaving."""
+        outer = self.scope
+        scope = self.scope = Scope(name, kind, outer, times)
+        scope.entry = entry
+        outer.children[name] = scope
+        try:
+            yield scope
+        finally:
+            self.scope = outer
+
+    def finish(self, outputs: list[Output]) -> Graph:
+        """The graph; a layer that feeds no output is an error."""
+        reached = bytearray(len(self.nodes))
+        waiting = [output.tensor.node for output in outputs]
+        while waiting:
+            index = waiting.pop()
+            if not reached[index]:
+                reached[index] = 1
+                waiting.extend(tensor.node for tensor in self.nodes[index].inputs)
+        unused = [node for node in self.nodes[1:] if not reached[node.index]]
+        if unused:
+            more = f" (nor do {len(unused) - 1} more)" if len(unused) > 1 else ""
+            raise SpecError(
+                f"feeds no output of the network{more}",
+                place=unused[-1].source,
+                layer=unused[-1].path,
+                hint="take it with 'from:', list it under 'outputs:', or leave it out",
+            )
+        self.root.exit = outputs[0].tensor
+        return Graph(self.name, self.nodes, self.root, outputs)

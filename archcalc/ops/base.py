@@ -1,0 +1,283 @@
+"""Op, the base of all layer kinds, and what each number means.
+
+Params
+    Trainable parameters. Buffers (running statistics, RBF centres) are counted apart.
+Mult-Adds (MACs)
+    Multiply-accumulates of convolution, linear and matmul kinds, bias excluded: what papers mean,
+    and what many of them call "FLOPs". Padding and ceil-mode overhang count as data. A transposed
+    convolution counts input positions. 0 for subsampling, RBF, LRN, norms, pooling, gates.
+Other operations
+    Everything else, by arithmetic kind (`OPERATIONS`). Per output element, with n inputs or window
+    elements: bias 1, batch norm 2 (folded), LRN 2n+3, max pool n-1, average pool n, ReLU 1,
+    sigmoid 3, softmax 3 (less 1 a vector), n-way add n-1, subsampling n+1 with its bias, RBF 3n-1.
+    A transcendental function is 1; moving data is 0. Adaptive pooling: its exact windows.
+FLOPs
+    2 x Mult-Adds + every other operation.
+Neurons
+    Output elements of kinds with weights (convolution, linear, trainable subsampling, RBF); else 0.
+Connections (LeCun et al. 1998)
+    At each output, one per input value that reaches it through a weight, plus one per bias
+    (subsampling: four inputs that share a weight are 4); 0 for norms and kinds without weights.
+Window
+    What an output position sees of an input, per spatial axis; POINTWISE: its own position;
+    WHOLE: everything; HELD: nothing that a receptive field follows (a gate, a pool's switches).
+
+Shapes are without the batch: (channels, *spatial) or (features,). An op holds fields only; every
+fact is a function of the fields and the input shapes. A fact an op does not state is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
+
+from archcalc.errors import LayerError, did_you_mean
+from archcalc.formula import ZERO, Derived, Sum, formula
+from archcalc.ops import fields as f
+from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HELD", "OPERATIONS", "POINTWISE", "WHOLE", "Facts", "Op", "Parameter", "Weightless"]
+
+Shape = tuple[int, ...]
+Shapes = tuple[Shape, ...]
+Dimensions = tuple["int | Derived", ...]
+
+OPERATIONS = ("additions", "multiplications", "divisions", "comparisons", "transcendentals")
+
+
+class Parameter(NamedTuple):
+    """A named parameter tensor: its shape, and whether training changes it (a buffer otherwise)."""
+
+    name: str
+    shape: Shape
+    trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Facts(NamedTuple):
+    """What one op does with inputs of given shapes; computed once for equal ops and shapes."""
+
+    inputs: Shapes
+    outputs: Shapes
+    windows: tuple[Windows, ...]
+    params: int
+    buffers: int
+    mult_adds: int
+    operations: tuple[int, int, int, int, int]
+    connections: int
+    neurons: int
+
+
+@dataclass_transform(
+    kw_only_default=True,
+    frozen_default=True,
+    field_specifiers=(f.integer, f.sizes, f.padding, f.boolean, f.word, f.real, f.table),
+)
+class Op:
+    """A layer kind. Subclasses declare fields as class attributes and state every fact below."""
+
+    kind: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    role: ClassVar[str] = ""  # "normalization" and "activation" rows can be folded
+    weighted: ClassVar[bool] = False  # counts towards depth
+    arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
+    fields: ClassVar[dict[str, f.Field]] = {}
+    key: tuple[Any, ...]
+
+    def __init_subclass__(cls) -> None:
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, f.Field)}
+        cls.fields = {**cls.fields, **own}
+
+    def __init__(self, **values: Any) -> None:
+        if unknown := values.keys() - self.fields.keys():
+            name = min(unknown)
+            raise LayerError(
+                f"{self.kind} has no field '{name}'", hint=did_you_mean(name, self.fields)
+            )
+        own = {name: _field_value(self, field, values) for name, field in self.fields.items()}
+        self.__dict__.update(own)
+        self.key = (type(self), *own.values())
+        self.check()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Op) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.values().items())
+        return f"{type(self).__name__}({shown})"
+
+    def values(self) -> dict[str, Any]:
+        """The fields by name."""
+        return {name: getattr(self, name) for name in self.fields}
+
+    def check(self) -> None:
+        """Refuse fields that can't go together (raises LayerError)."""
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """The names of the outputs, in order."""
+        return ("output",)
+
+    # What every kind states.
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        """The shape of each output; a dimension may carry its derivation."""
+        raise NotImplementedError(f"{self.kind} does not state its output shape")
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        """The named parameter tensors, buffers among them."""
+        raise NotImplementedError(f"{self.kind} does not state its parameters")
+
+    def params(self, inputs: Shapes) -> Derived:
+        """The number of trainable parameters, as a person would write it."""
+        raise NotImplementedError(f"{self.kind} does not state its params")
+
+    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        """Multiply-accumulates for one input of the batch."""
+        raise NotImplementedError(f"{self.kind} does not state its Mult-Adds")
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        """Operations that are not Mult-Adds, by kind (`OPERATIONS`); kinds left out are 0."""
+        raise NotImplementedError(f"{self.kind} does not state its operations")
+
+    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        """Connections in the sense of LeCun et al. 1998."""
+        raise NotImplementedError(f"{self.kind} does not state its connections")
+
+    def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        """Output elements, for kinds with weights."""
+        raise NotImplementedError(f"{self.kind} does not state its neurons")
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        """For each input, what an output position sees of it."""
+        raise NotImplementedError(f"{self.kind} does not state its windows")
+
+    # What follows from it.
+
+    def facts(self, inputs: Shapes) -> Facts:
+        """All numbers at once, for inputs of these shapes.
+
+        Raises LayerError when the op can't take them.
+        """
+        self._check_arity(len(inputs))
+        outputs = tuple(tuple(int(d) for d in dims) for dims in self.output(inputs))
+        for shape in outputs:
+            if min(shape, default=1) < 1:
+                raise LayerError(f"the output would be {spelled(shape)}; every size must be 1 or more")
+        operations = self.operations(inputs, outputs)
+        return Facts(
+            inputs,
+            outputs,
+            self.windows(inputs),
+            self.params(inputs).number,
+            sum(p.size for p in self.parameters(inputs) if not p.trainable),
+            self.mult_adds(inputs, outputs).number,
+            tuple(operations[k].number if k in operations else 0 for k in OPERATIONS),  # type: ignore[arg-type]
+            self.connections(inputs, outputs).number,
+            self.neurons(inputs, outputs).number,
+        )
+
+    def _check_arity(self, count: int) -> None:
+        fewest, most = self.arity
+        if fewest <= count <= most:
+            return
+        wanted = str(fewest) if fewest == most else f"{fewest} or more"
+        raise LayerError(f"{self.kind} takes {wanted} inputs, received {count}")
+
+
+class Weightless(Op):
+    """Kinds without parameters: they state that everything weights would give is 0."""
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        return ()
+
+    def params(self, inputs: Shapes) -> Derived:
+        return ZERO
+
+    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+    def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+
+def _field_value(op: Op, field: f.Field, values: Mapping[str, Any]) -> Any:
+    if field.name in values:
+        return field.convert(values[field.name])
+    if field.default is f.REQUIRED:
+        raise LayerError(f"{op.kind} needs '{field.name}': {field.expected}")
+    return field.default
+
+
+# Small words shared by the families.
+
+
+def spelled(shape: Shape) -> str:
+    """A shape as it is printed: 64x112x112."""
+    return "x".join(map(str, shape))
+
+
+AXES = {0: (), 1: ("w",), 2: ("h", "w"), 3: ("d", "h", "w")}
+AXIS_WORDS = {"w": "width", "h": "height", "d": "depth"}
+
+
+def axes(rank: int) -> tuple[str, ...]:
+    """One letter a spatial axis: h and w for images."""
+    return AXES.get(rank) or tuple(f"x{i + 1}" for i in range(rank))
+
+
+def spatial(shape: Shape, op: Op) -> Shape:
+    """The spatial sizes of (channels, *spatial); a vector has none, which is an error."""
+    if len(shape) < 2:
+        raise LayerError(
+            f"{op.kind} needs an input with spatial axes, such as 3x224x224, "
+            f"received {spelled(shape)}"
+        )
+    return shape[1:]
+
+
+def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
+    """One number an axis: a single one is repeated."""
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        raise LayerError(f"{name}: expected {rank} numbers, one an axis, received {len(value)}")
+    return value
+
+
+def elements(shape: Shape, letter: str = "out") -> tuple[str, dict[str, int]]:
+    """The text of a product over a shape, and its values: `c_out*h_out*w_out`.
+
+    The spatial sizes come first, as one writes it by hand: 55*55*96.
+    """
+    if len(shape) == 1:
+        return f"n_{letter}", {f"n_{letter}": shape[0]}
+    names = [f"{axis}_{letter}" for axis in axes(len(shape) - 1)] + [f"c_{letter}"]
+    return "*".join(names), dict(zip(names, (*shape[1:], shape[0]), strict=True))
+
+
+def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:
+    """Output elements times something an element: `55*55*96*(2*n + 3)`."""
+    text, sizes = elements(outputs[0])
+    return formula(text + (f"*{times}" if times else ""))(**sizes, **values)
+
+
+def total(values: Mapping[str, Derived]) -> Derived:
+    """The sum of several derived numbers."""
+    return Sum(values.values())
+
+
+def axis_windows(rank: int, window: AxisWindow) -> Windows:
+    return (window,) * rank

@@ -1,0 +1,245 @@
+"""Convolution, dense, grouped and with a connection table, and transposed convolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.errors import LayerError
+from archcalc.formula import Derived, Sum, formula
+from archcalc.ops import fields as f
+from archcalc.ops.base import (
+    Dimensions,
+    Op,
+    Parameter,
+    Shapes,
+    axes,
+    elements,
+    per_axis,
+    per_output,
+    spatial,
+)
+from archcalc.ops.window import (
+    Fractional,
+    Slide,
+    Sliding,
+    Windows,
+    given,
+    output_size,
+    resolve,
+    transposed_size,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def slides(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> list[Slide]:
+    """The sliding window of an op with kernel, stride, padding and dilation, one an axis."""
+    rank = len(sizes)
+    kernel = per_axis(op.kernel, rank, "kernel")
+    stride = per_axis(kernel if op.stride is None else op.stride, rank, "stride")
+    dilation = per_axis(op.dilation, rank, "dilation")
+    padding = op.padding
+    if isinstance(padding, tuple):
+        if len(padding) != rank:
+            raise LayerError(f"padding: expected {rank} items, one an axis, received {len(padding)}")
+    else:
+        padding = (padding,) * rank
+    return [Slide(*fields, ceil) for fields in zip(kernel, stride, padding, dilation, strict=True)]
+
+
+def slide_windows(op: Any, sizes: tuple[int, ...]) -> tuple[Sliding, ...]:
+    """The window along each axis, padding resolved."""
+    return tuple(map(resolve, sizes, slides(op, sizes)))
+
+
+def slide_sizes(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> tuple[Derived, ...]:
+    """The derived output size along each axis."""
+    return tuple(
+        output_size(n, slide, resolve(n, slide))
+        for n, slide in zip(sizes, slides(op, sizes, ceil), strict=True)
+    )
+
+
+def kernel_text(kernel: tuple[int, ...]) -> tuple[str, dict[str, int]]:
+    """`k_h*k_w` with its values, for a kernel of any rank."""
+    names = [f"k_{axis}" for axis in axes(len(kernel))]
+    return "*".join(names), dict(zip(names, kernel, strict=True))
+
+
+class _Convolution(Op):
+    """What the dense convolution and the transposed one have in common."""
+
+    weighted = True
+    out: int = f.integer(doc="output channels")
+    kernel: int | tuple[int, ...] = f.sizes(doc="kernel size")
+    stride: int | tuple[int, ...] = f.sizes(1, doc="stride")
+    dilation: int | tuple[int, ...] = f.sizes(1, doc="distance between kernel elements")
+    groups: int = f.integer(1, doc="groups of channels that are convolved apart")
+    bias: bool = f.boolean(True, doc="a bias for each output channel")
+
+    def _channels(self, inputs: Shapes) -> int:
+        """Input channels; refuses channels that the groups don't divide."""
+        channels = inputs[0][0]
+        spatial(inputs[0], self)
+        for name, count in (("input", channels), ("output", self.out)):
+            if count % self.groups:
+                raise LayerError(
+                    f"groups {self.groups} does not divide the {count} {name} channels"
+                )
+        return channels
+
+    def _kernel(self, inputs: Shapes) -> tuple[int, ...]:
+        return per_axis(self.kernel, len(inputs[0]) - 1, "kernel")
+
+    def _fan_in(self, inputs: Shapes) -> tuple[str, dict[str, int]]:
+        """Weights an output sees: `c_in*k_h*k_w`, or `c_in/g*k_h*k_w` in groups."""
+        text, values = kernel_text(self._kernel(inputs))
+        values["c_in"] = inputs[0][0]
+        if self.groups == 1:
+            return f"c_in*{text}", values
+        return f"c_in/g*{text}", {**values, "g": self.groups}
+
+    def params(self, inputs: Shapes) -> Derived:
+        text, values = self._fan_in(inputs)
+        return formula(f"c_out*({text} + 1)" if self.bias else f"c_out*{text}")(
+            **values, c_out=self.out
+        )
+
+    def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return per_output(outputs)
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        return {"additions": per_output(outputs)} if self.bias else {}
+
+
+class Conv(_Convolution):
+    """Convolution; depthwise where `groups` equals the channels.
+
+    With `table` (LeCun et al. 1998, Table I) each output map sees only the input maps listed for it.
+    """
+
+    kind = "conv"
+    title = "convolution"
+    padding: Any = f.padding(doc="zeros before and after, or same, same_tf, valid")
+    table: tuple[tuple[tuple[int, ...], ...], ...] | None = f.table(
+        doc="connection table: the input maps each output map sees, as rows or groups of rows"
+    )
+
+    def check(self) -> None:
+        if self.table is None:
+            return
+        if self.groups > 1:
+            raise LayerError("table: expected no groups beside it, received both")
+        if (rows := sum(map(len, self.table))) != self.out:
+            raise LayerError(f"table: expected {self.out} rows, one an output map, received {rows}")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        channels = self._channels(inputs)
+        if self.table and (last := max(max(row) for rows in self.table for row in rows)) >= channels:
+            raise LayerError(f"table: expected maps 0 to {channels - 1}, received {last}")
+        return ((given(self.out), *slide_sizes(self, spatial(inputs[0], self))),)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (slide_windows(self, spatial(inputs[0], self)),)
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        kernel = self._kernel(inputs)
+        if self.table is None:
+            weight = Parameter("weight", (self.out, inputs[0][0] // self.groups, *kernel))
+        else:  # one kernel for each connection of the table
+            planes = sum(len(row) for rows in self.table for row in rows)
+            weight = Parameter("weight", (planes, *kernel))
+        return (weight, Parameter("bias", (self.out,))) if self.bias else (weight,)
+
+    def params(self, inputs: Shapes) -> Derived:
+        return super().params(inputs) if self.table is None else self._by_group(inputs, self.bias)
+
+    def _by_group(self, inputs: Shapes, bias: bool) -> Derived:
+        """6*(3*5*5 + 1) + 6*(4*5*5 + 1) + ...: a term for each group of the table."""
+        text, values = kernel_text(self._kernel(inputs))
+        one = formula(f"c_out*(c_in*{text} + 1)" if bias else f"c_out*c_in*{text}")
+        return Sum(
+            one(c_out=count, c_in=size, **values)
+            for rows in self.table or ()
+            for size, count in _sizes(rows).items()
+        )
+
+    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return self._at_each_position(inputs, outputs, bias=False)
+
+    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return self._at_each_position(inputs, outputs, bias=self.bias)
+
+    def _at_each_position(self, inputs: Shapes, outputs: Shapes, bias: bool) -> Derived:
+        """Weights (and biases) times the output positions at which they are used."""
+        if self.table is not None:
+            text, values = elements((1, *outputs[0][1:]))
+            once = self._by_group(inputs, bias).number
+            del values["c_out"]
+            return formula(text.replace("c_out", "n"))(**values, n=once)
+        fan_in, values = self._fan_in(inputs)
+        return per_output(outputs, f"({fan_in} + 1)" if bias else fan_in, **values)
+
+
+def _sizes(rows: tuple[tuple[int, ...], ...]) -> dict[int, int]:
+    """How many rows there are of each length, in the order they come."""
+    counts: dict[int, int] = {}
+    for row in rows:
+        counts[len(row)] = counts.get(len(row), 0) + 1
+    return counts
+
+
+class ConvTranspose(_Convolution):
+    """Transposed convolution (Zeiler et al. 2010's deconvolution); its Mult-Adds count inputs."""
+
+    kind = "convtranspose"
+    title = "transposed convolution"
+    padding: Any = f.padding(doc="zeros that a convolution with these fields would have")
+    extra: int | tuple[int, ...] = f.sizes(
+        0, doc="rows and columns added at the end (PyTorch's output_padding)", minimum=0
+    )
+
+    def check(self) -> None:
+        if isinstance(self.padding, str):
+            raise LayerError(f"padding: expected numbers, received '{self.padding}'")
+
+    def _slides(self, inputs: Shapes) -> tuple[Fractional, ...]:
+        resolved = []
+        for k, s, p, d, _ in slides(self, spatial(inputs[0], self)):
+            before, after = p if isinstance(p, tuple) else (p, p)
+            resolved.append(Fractional(k, s, int(before), int(after), d))
+        return tuple(resolved)
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        self._channels(inputs)
+        sizes = spatial(inputs[0], self)
+        extra = per_axis(self.extra, len(sizes), "extra")
+        windows = self._slides(inputs)
+        for e, w in zip(extra, windows, strict=True):
+            if e >= max(w.stride, w.dilation):
+                raise LayerError(
+                    f"extra: expected less than the stride or the dilation, received {e}"
+                )
+        return ((given(self.out), *map(transposed_size, sizes, windows, extra)),)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (self._slides(inputs),)
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        shape = (inputs[0][0], self.out // self.groups, *self._kernel(inputs))
+        weight = Parameter("weight", shape)
+        return (weight, Parameter("bias", (self.out,))) if self.bias else (weight,)
+
+    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        text, values = elements(inputs[0], "in")
+        fan_out = "c_out" if self.groups == 1 else "c_out/g"
+        kernel, sizes = kernel_text(self._kernel(inputs))
+        values |= {**sizes, "c_out": self.out}
+        if self.groups > 1:
+            values["g"] = self.groups
+        return formula(f"{text}*{fan_out}*{kernel}")(**values)
+
+    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        weights = self.mult_adds(inputs, outputs)
+        return Sum([weights, per_output(outputs)]) if self.bias else weights

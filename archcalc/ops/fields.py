@@ -1,0 +1,265 @@
+"""Fields of a layer kind: what a spec may write there, and how it is checked.
+
+A field knows the type it takes, its default and one line of documentation; the YAML reader, the
+JSON Schema, the docs and the Python constructors all read it from here. `convert` takes plain
+Python values (a spec's expressions are evaluated before) and says what it expected otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.errors import LayerError, received
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+LARGEST = 10**9  # no size of a real network comes near; keeps every product small
+
+EXPRESSION = {"type": "string", "description": "an expression, such as `2 * channels`"}
+
+
+class Field:
+    """Base: name, default, documentation; `expected` is how a message names the type."""
+
+    expected = "a value"
+    words: frozenset[str] = frozenset()
+
+    def __init__(self, default: Any, doc: str) -> None:
+        self.name = ""
+        self.default = default
+        self.doc = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of what a spec may write here."""
+        raise NotImplementedError
+
+    def refuse(self, value: object) -> LayerError:
+        return LayerError(f"{self.name}: expected {self.expected}, received {_shown(value)}")
+
+
+class Integer(Field):
+    """A whole number."""
+
+    def __init__(self, default: Any, doc: str, minimum: int = 1, maximum: int = LARGEST) -> None:
+        super().__init__(default, doc)
+        self.minimum = minimum
+        self.maximum = maximum
+        self.expected = _whole(minimum)
+
+    def convert(self, value: Any) -> int:
+        if type(value) is int and self.minimum <= value <= self.maximum:
+            return value
+        raise self.refuse(value)
+
+    def schema(self) -> dict[str, Any]:
+        whole = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        return {"anyOf": [whole, EXPRESSION]}
+
+
+class Sizes(Integer):
+    """A whole number for all axes, or a list with one for each: `3` or `[1, 7]`."""
+
+    def __init__(self, default: Any, doc: str, minimum: int = 1, maximum: int = LARGEST) -> None:
+        super().__init__(default, doc, minimum, maximum)
+        self.expected = f"{_whole(minimum)} or a list of them, one an axis"
+
+    def convert(self, value: Any) -> int | tuple[int, ...]:
+        if isinstance(value, (list, tuple)) and value:
+            if all(type(item) is int and self.minimum <= item <= self.maximum for item in value):
+                return tuple(value)
+            raise self.refuse(value)
+        return super().convert(value)
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema()
+        return {"anyOf": [*one["anyOf"], {"type": "array", "minItems": 1, "items": one}]}
+
+
+class Padding(Field):
+    """A number, one an axis, `[before, after]` pairs an axis, or a word."""
+
+    expected = (
+        "a whole number of at least 0, a list with one an axis, a list with a pair "
+        "[before, after] an axis, or one of the words same, same_tf, valid"
+    )
+    words = frozenset({"same", "same_tf", "valid"})
+
+    def convert(self, value: Any) -> int | str | tuple[int | tuple[int, int], ...]:
+        if isinstance(value, str) and value in self.words:
+            return value
+        if _is_size(value):
+            return int(value)
+        if isinstance(value, (list, tuple)) and value:
+            return tuple(self._side(value, item) for item in value)
+        raise self.refuse(value)
+
+    def _side(self, whole: object, item: Any) -> int | tuple[int, int]:
+        if _is_size(item):
+            return int(item)
+        if isinstance(item, (list, tuple)) and len(item) == 2 and all(map(_is_size, item)):
+            return (item[0], item[1])
+        raise self.refuse(whole)
+
+    def schema(self) -> dict[str, Any]:
+        size = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": LARGEST}, EXPRESSION]}
+        pair = {"type": "array", "minItems": 2, "maxItems": 2, "items": size}
+        sides = {"type": "array", "minItems": 1, "items": {"anyOf": [*size["anyOf"], pair]}}
+        words = {"enum": sorted(self.words)}
+        return {"anyOf": [words, *size["anyOf"], sides]}
+
+
+class Boolean(Field):
+    """true or false."""
+
+    expected = "true or false"
+
+    def convert(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise self.refuse(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, EXPRESSION]}
+
+
+class Word(Field):
+    """One of a few words."""
+
+    def __init__(self, default: Any, doc: str, choices: tuple[str, ...]) -> None:
+        super().__init__(default, doc)
+        self.words = frozenset(choices)
+        self.expected = "one of " + ", ".join(choices)
+
+    def convert(self, value: Any) -> str:
+        if isinstance(value, str) and value in self.words:
+            return value
+        raise self.refuse(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": sorted(self.words)}, EXPRESSION]}
+
+
+class Real(Field):
+    """A number, kept exactly (an int or a Fraction)."""
+
+    def __init__(self, default: Any, doc: str, minimum: int = 0) -> None:
+        super().__init__(default, doc)
+        self.minimum = minimum
+        self.expected = f"a number of at least {minimum}"
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, float):
+            from fractions import Fraction
+
+            value = Fraction(repr(value))
+        if not isinstance(value, (bool, str, list, tuple)) and value >= self.minimum:
+            return value
+        raise self.refuse(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number", "minimum": self.minimum}, EXPRESSION]}
+
+
+class Table(Field):
+    """A connection table: for each output map the input maps it sees.
+
+    Either a list of rows, or a list of groups of rows where the paper's table is read in groups
+    (LeNet-5's C3); `convert` gives groups of rows.
+    """
+
+    expected = "a list with, for each output map, the list of the input maps it sees"
+
+    def convert(self, value: Any) -> tuple[tuple[tuple[int, ...], ...], ...] | None:
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not value:
+            raise self.refuse(value)
+        grouped = all(isinstance(g, (list, tuple)) and g and _is_row(g[0]) for g in value)
+        groups = value if grouped else _runs(value)
+        return tuple(tuple(self._row(row) for row in group) for group in groups)
+
+    def _row(self, row: Any) -> tuple[int, ...]:
+        if not _is_row(row) or not row or not all(map(_is_size, row)) or len(set(row)) < len(row):
+            raise self.refuse(row)
+        return tuple(row)
+
+    def schema(self) -> dict[str, Any]:
+        row = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
+        group = {"type": "array", "minItems": 1, "items": row}
+        return {"type": "array", "minItems": 1, "items": {"anyOf": [row, group]}}
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _runs(rows: Any) -> list[list[Any]]:
+    """Rows one after another with equally many inputs, together."""
+    groups: list[list[Any]] = []
+    for row in rows:
+        size = len(row) if _is_row(row) else -1
+        if groups and _is_row(groups[-1][0]) and len(groups[-1][0]) == size:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
+
+
+def _whole(minimum: int) -> str:
+    return "a whole number" if minimum < 0 else f"a whole number of at least {minimum}"
+
+
+def _shown(value: Any) -> str:
+    """A value as the user may have meant it: fractions as decimals beside themselves."""
+    if isinstance(value, (list, tuple)):
+        text = "[" + ", ".join(_shown(item) for item in value[:8])
+        return text + (", ...]" if len(value) > 8 else "]")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "nothing"
+    if hasattr(value, "denominator") and value.denominator != 1:
+        return f"{value} = {float(value):g}"
+    if isinstance(value, int) and value > LARGEST:
+        return f"{value} (the largest size is {LARGEST})"
+    return received(value)
+
+
+# Field specifiers, typed as what an op's attribute holds.
+
+
+def integer(default: Any = REQUIRED, *, doc: str, minimum: int = 1) -> Any:
+    return Integer(default, doc, minimum)
+
+
+def sizes(default: Any = REQUIRED, *, doc: str, minimum: int = 1) -> Any:
+    return Sizes(default, doc, minimum)
+
+
+def padding(default: Any = 0, *, doc: str) -> Any:
+    return Padding(default, doc)
+
+
+def boolean(default: Any = REQUIRED, *, doc: str) -> Any:
+    return Boolean(default, doc)
+
+
+def word(default: Any = REQUIRED, *, doc: str, choices: tuple[str, ...]) -> Any:
+    return Word(default, doc, choices)
+
+
+def real(default: Any = REQUIRED, *, doc: str, minimum: int = 0) -> Any:
+    return Real(default, doc, minimum)
+
+
+def table(default: Any = None, *, doc: str) -> Any:
+    return Table(default, doc)

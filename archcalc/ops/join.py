@@ -1,0 +1,73 @@
+"""Joins that compute: add and multiply. (Concat moves data: shape.py.)"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.errors import LayerError
+from archcalc.formula import Derived
+from archcalc.ops import fields as f
+from archcalc.ops.base import Dimensions, Shapes, Weightless, per_output, spelled
+from archcalc.ops.window import HELD, POINTWISE, Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Add(Weightless):
+    """The sum of several inputs of one shape (a residual connection, He et al. 2016)."""
+
+    kind = "add"
+    title = "add"
+    role = "join"
+    arity = (1, 100_000)
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        if any(shape != inputs[0] for shape in inputs):
+            raise LayerError(
+                "add: branches' shapes don't match: expected all equal, received "
+                + " and ".join(map(spelled, inputs))
+            )
+        return (inputs[0],)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (POINTWISE,) * len(inputs)
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        return {"additions": per_output(outputs, "(n - 1)", n=len(inputs))}
+
+
+class Multiply(Weightless):
+    """The product of several inputs, a gate among them where there is one.
+
+    A gate may have one value a channel (Hu et al. 2018, squeeze-and-excitation). Gates are held
+    constant: receptive field and depth do not go through them.
+    """
+
+    kind = "multiply"
+    title = "multiply"
+    role = "join"
+    arity = (1, 100_000)
+    gates: Any = f.sizes((), doc="which inputs are gates, counted from 0", minimum=0)
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        largest = max(inputs, key=lambda shape: (len(shape), shape))
+        for shape in inputs:
+            if not _spreads(shape, largest):
+                raise LayerError(
+                    f"multiply: branches' shapes don't match: expected {spelled(largest)} or one "
+                    f"value a channel, received {' and '.join(map(spelled, inputs))}"
+                )
+        return (largest,)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        gates = self.gates if isinstance(self.gates, tuple) else (self.gates,)
+        return tuple(HELD if i in gates else POINTWISE for i in range(len(inputs)))
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        return {"multiplications": per_output(outputs, "(n - 1)", n=len(inputs))}
+
+
+def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
+    """Whether `shape` is `over`, or has one value for each of its channels."""
+    return shape in (over, over[:1], (over[0], *(1 for _ in over[1:])))

@@ -1,0 +1,148 @@
+"""Normalization: batch, layer, group, and AlexNet's local response normalization."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archcalc.errors import LayerError
+from archcalc.formula import ZERO, Derived, formula
+from archcalc.ops import fields as f
+from archcalc.ops.base import (
+    Dimensions,
+    Op,
+    Parameter,
+    Shapes,
+    Weightless,
+    elements,
+    per_output,
+)
+from archcalc.ops.window import POINTWISE, Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Norm(Op):
+    """A scale and a shift for each channel; not a kind with weights in LeCun's sense."""
+
+    role = "normalization"
+    affine: bool = f.boolean(True, doc="a trainable scale and shift")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        return inputs
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (POINTWISE,)  # statistics are held constant
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        shape = inputs[0][:1]
+        return (Parameter("weight", shape), Parameter("bias", shape)) if self.affine else ()
+
+    def params(self, inputs: Shapes) -> Derived:
+        return formula("2*c")(c=inputs[0][0]) if self.affine else ZERO
+
+    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+    def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+
+class BatchNorm(_Norm):
+    """Batch normalization (Ioffe & Szegedy 2015) at inference: folded to one scale and one shift."""
+
+    kind = "batchnorm"
+    title = "batch norm"
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        shape = inputs[0][:1]
+        buffers = (Parameter("running_mean", shape, False), Parameter("running_var", shape, False))
+        return super().parameters(inputs) + buffers
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        return {"multiplications": per_output(outputs), "additions": per_output(outputs)}
+
+
+class _Statistics(_Norm):
+    """Norms whose mean and variance come from the input itself, over groups of m elements.
+
+    A group: sum m-1 and 1 division for the mean; m differences; m squares, sum m-1 and 1 division
+    for the variance; 1 addition (epsilon) and 1 root; m divisions; then scale and shift.
+    """
+
+    def _groups(self, inputs: Shapes) -> int:
+        raise NotImplementedError
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        text, values = elements(outputs[0])
+        values["g"] = self._groups(inputs)
+        affine = 1 if self.affine else 0
+        return {  # n elements in g groups
+            "additions": formula(f"{text}*(3 + a) - g")(**values, a=affine),
+            "multiplications": formula(f"{text}*(1 + a)")(**_without(values, "g"), a=affine),
+            "divisions": formula(f"{text} + 2*g")(**values),
+            "transcendentals": formula("g")(g=values["g"]),
+        }
+
+
+def _without(values: dict[str, int], name: str) -> dict[str, int]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+class LayerNorm(_Statistics):
+    """Layer normalization (Ba et al. 2016) over all of an input's elements, a scale a channel."""
+
+    kind = "layernorm"
+    title = "layer norm"
+
+    def _groups(self, inputs: Shapes) -> int:
+        return 1
+
+
+class GroupNorm(_Statistics):
+    """Group normalization (Wu & He 2018)."""
+
+    kind = "groupnorm"
+    title = "group norm"
+    groups: int = f.integer(doc="groups of channels that are normalized together")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        if inputs[0][0] % self.groups:
+            raise LayerError(f"groups {self.groups} does not divide the {inputs[0][0]} channels")
+        return inputs
+
+    def _groups(self, inputs: Shapes) -> int:
+        return self.groups
+
+
+class LRN(Weightless):
+    """Local response normalization across channels (Krizhevsky et al. 2012, section 3.3).
+
+    Per element, over n neighbouring channels: n squares, n-1 additions, 1 product with alpha,
+    1 addition of k, 1 power, 1 division.
+    """
+
+    kind = "lrn"
+    title = "local response norm"
+    role = "normalization"
+    size: int = f.integer(5, doc="neighbouring channels n")
+    alpha: float = f.real(1e-4, doc="alpha")
+    beta: float = f.real(0.75, doc="beta")
+    k: float = f.real(2, doc="k")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        return inputs
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (POINTWISE,)
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        return {
+            "multiplications": per_output(outputs, "(n + 1)", n=self.size),
+            "additions": per_output(outputs, "n", n=self.size),
+            "transcendentals": per_output(outputs),
+            "divisions": per_output(outputs),
+        }

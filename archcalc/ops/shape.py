@@ -1,0 +1,284 @@
+"""Kinds that move data and compute nothing (upsampling's interpolation excepted)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.errors import LayerError
+from archcalc.formula import Derived, Sum, constant, formula
+from archcalc.ops import fields as f
+from archcalc.ops.base import (
+    Dimensions,
+    Shapes,
+    Weightless,
+    elements,
+    per_axis,
+    per_output,
+    spatial,
+    spelled,
+)
+from archcalc.ops.window import (
+    POINTWISE,
+    AxisWindow,
+    Fractional,
+    Interpolated,
+    Nearest,
+    Sliding,
+    Windows,
+    given,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Move(Weightless):
+    """Moving data is 0 operations."""
+
+    role = "shape"
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (POINTWISE,)
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        return {}
+
+
+class Input(_Move):
+    """Where a tensor enters the network."""
+
+    kind = "input"
+    title = "input"
+    arity = (0, 0)
+    shape: tuple[int, ...] = f.sizes(doc="channels and spatial sizes")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        return (self.shape,)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return ()
+
+
+class Identity(_Move):
+    """Passes its input on."""
+
+    kind = "identity"
+    title = "identity"
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        return inputs
+
+
+class Flatten(_Move):
+    """All elements as one vector; each still sees what it saw before."""
+
+    kind = "flatten"
+    title = "flatten"
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        text, values = elements(inputs[0], "in")
+        return ((formula(text)(**values),),)
+
+
+class ChannelShuffle(_Move):
+    """Interleaves the groups of a grouped convolution (Zhang et al. 2018, ShuffleNet)."""
+
+    kind = "channelshuffle"
+    title = "channel shuffle"
+    groups: int = f.integer(doc="groups that are interleaved")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        if inputs[0][0] % self.groups:
+            raise LayerError(f"groups {self.groups} does not divide the {inputs[0][0]} channels")
+        return inputs
+
+
+class Pad(_Move):
+    """Zeros around the spatial axes, and before and after the channels."""
+
+    kind = "pad"
+    title = "pad"
+    padding: Any = f.padding(0, doc="zeros before and after, an axis")
+    channels: Any = f.padding(0, doc="zero channels: a number on both sides, or [[before, after]]")
+
+    def check(self) -> None:
+        for name in ("padding", "channels"):
+            if isinstance(getattr(self, name), str):
+                raise LayerError(f"{name}: expected numbers, received '{getattr(self, name)}'")
+
+    def _sides(self, inputs: Shapes) -> list[tuple[int, int]]:
+        rank = len(inputs[0]) - 1
+        if rank == 0:
+            return [_pair(p) for p in _each(self.channels, 1, "channels")]
+        channels = _each(self.channels, 1, "channels")
+        return [_pair(p) for p in (*channels, *_each(self.padding, rank, "padding"))]
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        added = formula("n + p_before + p_after")
+        pairs = zip(inputs[0], self._sides(inputs), strict=True)
+        return (
+            tuple(
+                added(n=n, p_before=b, p_after=a) if b or a else given(n) for n, (b, a) in pairs
+            ),
+        )
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (tuple(Sliding(1, 1, b, a) for b, a in self._sides(inputs)[1:]),)
+
+
+def _each(value: Any, count: int, name: str) -> tuple[Any, ...]:
+    if not isinstance(value, tuple):
+        return (value,) * count
+    if len(value) != count:
+        raise LayerError(f"{name}: expected {count} items, one an axis, received {len(value)}")
+    return value
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+class Slice(_Move):
+    """Some of the channels (axis 0) or of a spatial axis: start, start+step, ... before stop."""
+
+    kind = "slice"
+    title = "slice"
+    axis: int = f.integer(0, doc="0 the channels, 1 and up the spatial axes", minimum=0)
+    start: int = f.integer(0, doc="first index", minimum=0)
+    stop: int | None = f.integer(None, doc="the index before which it ends; the end if left out")
+    step: int = f.integer(1, doc="every step-th")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        shape = inputs[0]
+        size = _axis_size(shape, self.axis)
+        stop = size if self.stop is None else self.stop
+        if not self.start < stop <= size:
+            raise LayerError(
+                f"slice: expected 0 <= start < stop <= {size}, received {self.start} to {stop}"
+            )
+        taken = formula("ceil((stop - start)/step)")(stop=stop, start=self.start, step=self.step)
+        return ((*map(given, shape[: self.axis]), taken, *map(given, shape[self.axis + 1 :])),)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        if self.axis == 0:
+            return (POINTWISE,)
+        own = Sliding(1, self.step, -self.start)
+        ranks = range(1, len(inputs[0]))
+        return (tuple(own if axis == self.axis else Sliding(1) for axis in ranks),)
+
+
+def _axis_size(shape: tuple[int, ...], axis: int) -> int:
+    if axis >= len(shape):
+        raise LayerError(f"axis: expected 0 to {len(shape) - 1}, received {axis}")
+    return shape[axis]
+
+
+class Split(_Move):
+    """The channels in several parts, each a tensor of its own, taken by `from: NAME.0` and so on."""
+
+    kind = "split"
+    title = "split"
+    parts: int | tuple[int, ...] = f.sizes(
+        doc="how many equal parts, or the list of their channels"
+    )
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        count = self.parts if isinstance(self.parts, int) else len(self.parts)
+        return tuple(map(str, range(count)))
+
+    def check(self) -> None:
+        if isinstance(self.parts, int) and self.parts > 10_000:
+            raise LayerError(f"parts: expected at most 10000, received {self.parts}")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        channels, *rest = inputs[0]
+        if isinstance(self.parts, int):
+            if channels % self.parts:
+                raise LayerError(f"parts {self.parts} does not divide the {channels} channels")
+            part = formula("c/parts")(c=channels, parts=self.parts)
+            return ((part, *rest),) * self.parts
+        if sum(self.parts) != channels:
+            raise LayerError(
+                f"parts: expected a sum of {channels}, the channels, received {sum(self.parts)}"
+            )
+        return tuple((given(part), *rest) for part in self.parts)
+
+
+class Upsample(Weightless):
+    """Larger spatial axes, by repeating the nearest element or by linear interpolation.
+
+    Linear, per output element and r axes: 2^r products and 2^r - 1 additions.
+    """
+
+    kind = "upsample"
+    title = "upsample"
+    role = "shape"
+    scale: int | tuple[int, ...] | None = f.sizes(None, doc="how many times larger")
+    size: int | tuple[int, ...] | None = f.sizes(None, doc="the output size, in place of scale")
+    mode: str = f.word("nearest", doc="interpolation", choices=("nearest", "linear"))
+
+    def check(self) -> None:
+        if (self.scale is None) == (self.size is None):
+            raise LayerError("upsample needs either 'scale' or 'size'")
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        sizes = spatial(inputs[0], self)
+        if self.size is not None:
+            return ((given(inputs[0][0]), *map(given, per_axis(self.size, len(sizes), "size"))),)
+        scale = per_axis(self.scale or 1, len(sizes), "scale")
+        grown = [formula("n*s")(n=n, s=s) for n, s in zip(sizes, scale, strict=True)]
+        return ((given(inputs[0][0]), *grown),)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        pairs = zip(inputs[0][1:], (int(d) for d in self.output(inputs)[0][1:]), strict=True)
+        if self.mode == "linear":
+            return (tuple(Interpolated(n, m) for n, m in pairs),)
+        return (tuple(_nearest(n, m) for n, m in pairs),)
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        if self.mode == "nearest":
+            return {}
+        corners = 2 ** (len(inputs[0]) - 1)
+        return {
+            "multiplications": per_output(outputs, "m", m=corners),
+            "additions": per_output(outputs, "(m - 1)", m=corners),
+        }
+
+
+def _nearest(n: int, m: int) -> AxisWindow:
+    """Output i repeats input floor(i*n/m): one tap."""
+    return Fractional(m // n, m // n) if m % n == 0 else Nearest(n, m)
+
+
+class Concat(_Move):
+    """Channels of several inputs, one after another (or along another axis)."""
+
+    kind = "concat"
+    title = "concat"
+    role = "join"
+    arity = (1, 100_000)
+    axis: int = f.integer(0, doc="0 the channels, 1 and up the spatial axes", minimum=0)
+
+    def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        first, axis = inputs[0], self.axis
+        _axis_size(first, axis)
+        for other in inputs[1:]:
+            if len(other) != len(first) or _but(other, axis) != _but(first, axis):
+                raise LayerError(
+                    "concat: branches' shapes don't match: expected "
+                    f"{_open(first, axis)}, received {' and '.join(map(spelled, inputs))}"
+                )
+        joined = Sum(constant(shape[axis]) for shape in inputs)
+        return ((*map(given, first[:axis]), joined, *map(given, first[axis + 1 :])),)
+
+    def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
+        return (POINTWISE,) * len(inputs)
+
+
+def _but(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _open(shape: tuple[int, ...], axis: int) -> str:
+    return "x".join("*" if i == axis else str(n) for i, n in enumerate(shape))

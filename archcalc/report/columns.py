@@ -1,0 +1,1 @@
+COLUMNS=["type","window","output_hwc","depth","params","mult_adds"]

@@ -1,0 +1,579 @@
+"""A Spec and its settings to a Graph.
+
+Layers are counted before anything is expanded, so that an absurd repeat is refused at once. Names:
+unnamed layers get their kind and a running number in their scope; a repeat adds no level; a
+block's only join adds none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.errors import LayerError, Place, SettingError, SpecError, did_you_mean, received
+from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor
+from archcalc.ops import spelled
+from archcalc.ops.fields import LARGEST
+from archcalc.spec import model as m
+from archcalc.spec.schema import setting_problem, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MOST_LAYERS = 200_000
+MOST_STEPS = 3 * MOST_LAYERS  # loop turns and block calls count, too
+DEEPEST_BLOCKS = 40
+
+
+def expand(
+    spec: m.Spec,
+    settings: Mapping[str, Any] | None = None,
+    input: Sequence[int] | None = None,  # noqa: A002 - the option's name
+) -> Graph:
+    """The graph of a spec at these settings; `input` overrides its input shape.
+
+    Raises SettingError for settings that can't be, SpecError for what the spec gets wrong.
+    """
+    values = settled(spec, settings or {})
+    try:
+        _count_layers(spec, values)
+        return _Expansion(spec, values).network(input)
+    except m.TermError as error:
+        raise SpecError(error.message, place=error.place) from None
+
+
+def settled(spec: m.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every setting: the given ones, the variant's, the defaults."""
+    for name, value in settings.items():
+        setting = spec.settings.get(name)
+        if setting is None:
+            known = ", ".join(spec.settings) or "none"
+            hint = did_you_mean(name, spec.settings) or f"its settings: {known}"
+            raise SettingError(f"{spec.network} has no setting {received(name)}", hint=hint)
+        if problem := setting_problem(setting, value):
+            raise SettingError(f"{spec.network}: {problem}")
+    return {**spec.defaults, **settings}
+
+
+# Counting before expanding.
+
+
+def _count_layers(spec: m.Spec, values: Mapping[str, Any]) -> None:
+    """Refuse more layers than `MOST_LAYERS` before the first is made.
+
+    A count that depends on a block's arguments or on shapes is taken as its least; expansion
+    itself counts as well.
+    """
+    count = _Count(spec, values)
+    total = count.entries(spec.layers, spec.place)
+    count.check(total, spec.place)
+
+
+class _Count:
+    def __init__(self, spec: m.Spec, values: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.values = values
+        self.blocks: dict[str, int] = {}
+
+    def check(self, count: int, place: Place) -> int:
+        if count <= MOST_LAYERS:
+            return count
+        many = f"{count:,}" if count < 10**15 else "more than 10**15"
+        raise SpecError(
+            f"expected at most {MOST_LAYERS:,} layers and loop turns, received {many}", place=place
+        )
+
+    def entries(self, entries: list[m.Entry], place: Place) -> int:
+        return sum(self.entry(entry) for entry in entries)
+
+    def entry(self, entry: m.Entry) -> int:
+        if isinstance(entry, m.Repeat):
+            times = self.known(entry.times)
+            turns = times if type(times) is int else 1
+            return self.check(turns * max(1, self.entries(entry.layers, entry.place)), entry.place)
+        if isinstance(entry, m.ForEach):
+            lists = [self.known(term) for term in entry.each.values()]
+            turns = min((len(items) for items in lists if isinstance(items, list)), default=1)
+            return self.check(turns * max(1, self.entries(entry.layers, entry.place)), entry.place)
+        if isinstance(entry, m.When):
+            return self.arms(entry)
+        if self.known(entry.when) is False:
+            return 0
+        if isinstance(entry, m.Call):
+            return self.check(self.block(entry.block), entry.place) if entry.when is None else 0
+        inner = entry.branches.values() if isinstance(entry, m.Join) else ()
+        return 1 + sum(self.entries(branch, entry.place) for branch in inner)
+
+    def arms(self, entry: m.When) -> int:
+        condition = self.known(entry.condition)
+        if condition is True:
+            return self.entries(entry.layers, entry.place)
+        if condition is False:
+            return self.entries(entry.otherwise, entry.place)
+        return 0
+
+    def block(self, name: str) -> int:
+        if name not in self.blocks:
+            block = self.spec.blocks[name]
+            hidden = {key: value for key, value in self.values.items() if key not in block.arguments}
+            inner = _Count(self.spec, hidden)
+            inner.blocks = self.blocks
+            self.blocks[name] = inner.entries(block.layers, block.place)
+        return self.blocks[name]
+
+    def known(self, term: m.Term | None) -> Any:
+        """A term's value as far as settings alone give it, else None."""
+        if term is None:
+            return None
+        try:
+            return term(self.values, ())
+        except (m.TermError, IndexError):
+            return None
+
+
+# Expanding.
+
+
+class _Names:
+    """What a scope's layers are called so far; the enclosing scopes' names behind it."""
+
+    __slots__ = ("numbers", "outer", "taken")
+
+    def __init__(self, outer: _Names | None) -> None:
+        self.outer = outer
+        self.taken: dict[str, Node | Scope | Tensor] = {}
+        self.numbers: dict[str, int] = {}
+
+    def numbered(self, kind: str) -> str:
+        """kind1, kind2, ...: the next one that is free."""
+        number = self.numbers.get(kind, 0) + 1
+        while (name := f"{kind}{number}") in self.taken:
+            number += 1
+        self.numbers[kind] = number
+        return name
+
+
+class _Context:
+    """Where expansion stands: the names defined, the scope's layers, how deep in blocks."""
+
+    __slots__ = ("depth", "lone_join", "names", "scope", "shared", "values")
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        names: _Names,
+        depth: int = 0,
+        lone_join: m.Join | None = None,
+        shared: Scope | None = None,
+    ) -> None:
+        self.values = values
+        self.names = names
+        self.depth = depth
+        self.lone_join = lone_join
+        self.shared = shared  # the block whose parameters this one shares
+
+    def with_values(self, values: Mapping[str, Any]) -> _Context:
+        merged = {**self.values, **values}
+        return _Context(merged, self.names, self.depth, self.lone_join, self.shared)
+
+
+class _Expansion:
+    def __init__(self, spec: m.Spec, values: dict[str, Any]) -> None:
+        self.spec = spec
+        self.settings = values
+        self.builder = GraphBuilder(spec.network)
+        self.steps = 0
+
+    def network(self, shape: Sequence[int] | None) -> Graph:
+        tensor = self.builder.input(self.input_shape(shape), self.spec.place)
+        names = _Names(None)
+        names.taken["input"] = tensor
+        context = _Context(self.settings, names, lone_join=_lone_join(self.spec.layers))
+        tensor = self.walk(self.spec.layers, tensor, context)
+        if len(self.builder.nodes) == 1:
+            raise SpecError("the network has no layers", place=self.spec.place)
+        self.builder.root.exit = tensor
+        return self.builder.finish(self.outputs(tensor, context))
+
+    def input_shape(self, given: Sequence[int] | None) -> tuple[int, ...]:
+        term = self.spec.input
+        shape = list(given) if given is not None else term(self.settings, ())
+        for size in shape:
+            if type(size) is not int or not 1 <= size <= LARGEST:
+                if given is not None:
+                    raise SettingError(f"input: expected whole sizes of at least 1, received {spelled(tuple(shape))}")
+                raise SpecError(
+                    f"input: expected whole sizes of at least 1, received {shown(shape)}", place=term.place
+                )
+        return tuple(shape)
+
+    def outputs(self, last: Tensor, context: _Context) -> list[Output]:
+        found = []
+        for output in self.spec.outputs:
+            if output.when is not None and not self.truth(output.when, context, last):
+                continue
+            tensor, name = self.resolve(output.source, context, last)
+            found.append(Output(output.name or name, tensor, output.auxiliary))
+        if not found or all(output.auxiliary for output in found):
+            found.insert(0, Output(self.builder.nodes[last.node].path, last))
+        found.sort(key=lambda output: output.auxiliary)
+        return found
+
+    # Entries.
+
+    def walk(self, entries: list[m.Entry], tensor: Tensor, context: _Context) -> Tensor:
+        for entry in entries:
+            tensor = self.entry(entry, tensor, context)
+        return tensor
+
+    def step(self, place: Place, count: int = 1) -> None:
+        self.steps += count
+        if self.steps > MOST_STEPS or len(self.builder.nodes) > MOST_LAYERS:
+            raise SpecError(
+                f"expected at most {MOST_LAYERS:,} layers and {MOST_STEPS:,} loop turns and block "
+                "calls, received more",
+                place=place,
+            )
+
+    def entry(self, entry: m.Entry, tensor: Tensor, context: _Context) -> Tensor:
+        self.step(entry.place)
+        if isinstance(entry, (m.Layer, m.Call)):
+            if entry.when is not None and not self.truth(entry.when, context, tensor):
+                return tensor
+            if isinstance(entry, m.Call):
+                return self.call(entry, tensor, context)
+            if isinstance(entry, m.Join):
+                return self.join(entry, tensor, context)
+            return self.layer(entry, tensor, context)
+        if isinstance(entry, m.Repeat):
+            return self.repeat(entry, tensor, context)
+        if isinstance(entry, m.ForEach):
+            return self.for_each(entry, tensor, context)
+        holds = self.truth(entry.condition, context, tensor)
+        return self.walk(entry.layers if holds else entry.otherwise, tensor, context)
+
+    def truth(self, term: m.Term, context: _Context, tensor: Tensor) -> bool:
+        value = term(context.values, tensor.shape)
+        if isinstance(value, bool):
+            return value
+        raise SpecError(f"expected true or false, received {received(shown(value))}", place=term.place)
+
+    def repeat(self, entry: m.Repeat, tensor: Tensor, context: _Context) -> Tensor:
+        times = entry.times(context.values, tensor.shape)
+        if type(times) is not int or times < 0:
+            raise SpecError(
+                f"times: expected a whole number of at least 0, received {shown(times)}",
+                place=entry.times.place,
+            )
+        self.step(entry.place, times)
+        for turn in range(times):
+            inner = context.with_values({entry.index: turn}) if entry.index else context
+            tensor = self.walk(entry.layers, tensor, inner)
+        return tensor
+
+    def for_each(self, entry: m.ForEach, tensor: Tensor, context: _Context) -> Tensor:
+        lists = {}
+        for name, term in entry.each.items():
+            lists[name] = term(context.values, tensor.shape)
+            if not isinstance(lists[name], (list, tuple)):
+                raise SpecError(
+                    f"{name}: expected a list, received {received(shown(lists[name]))}", place=term.place
+                )
+        lengths = {name: len(items) for name, items in lists.items()}
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+            raise SpecError(f"for: expected lists of one length, received: {said}", place=entry.place)
+        self.step(entry.place, min(lengths.values(), default=0))
+        for turn in zip(*lists.values(), strict=True):
+            inner = context.with_values(dict(zip(lists, turn, strict=True)))
+            tensor = self.walk(entry.layers, tensor, inner)
+        return tensor
+
+    # Layers.
+
+    def layer(self, entry: m.Layer, tensor: Tensor, context: _Context) -> Tensor:
+        if entry.sources is not None:
+            inputs = [self.resolve(source, context, tensor)[0] for source in entry.sources]
+        else:
+            inputs = [tensor]
+        name = self.name(entry, entry.op.kind, context, tensor)
+        if entry.switches:
+            inputs.append(self.resolve(entry.switches, context, tensor)[0])
+        op = self.op(entry, inputs[0], context, name)
+        return self.add(entry, op, inputs, name, context, tensor)
+
+    def add(
+        self, entry: m.Layer, op: Any, inputs: list[Tensor], name: str, context: _Context, tensor: Tensor
+    ) -> Tensor:
+        label = entry.label(context.values, tensor.shape) if entry.label else None
+        shared = self.shared(entry, name, context, tensor)
+        node = self.builder.add(
+            op, inputs, name, source=entry.place, shared_with=shared, label=label
+        )
+        context.names.taken[name] = node
+        return node.tensor()
+
+    def shared(
+        self, entry: m.Layer, name: str, context: _Context, tensor: Tensor
+    ) -> Node | None:
+        """The layer whose parameters this one uses: by its own `weights:`, or by its block's."""
+        if entry.weights is not None:
+            found = self.find(entry.weights, context, tensor)
+            if not isinstance(found, Node):
+                raise self.problem(entry.weights.place, "weights: expected a layer, received a block", name)
+            return found
+        twin = context.shared.children.get(name) if context.shared else None
+        return twin if isinstance(twin, Node) and twin.op.parameters(twin.facts.inputs) else None
+
+    def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
+        """The op, made once for equal fields."""
+        values = {field: term(context.values, tensor.shape) for field, term in entry.terms.items()}
+        values |= fixed
+        key = _frozen(tuple(values.values()))
+        found = entry.cache.get(key)
+        if found is None:
+            try:
+                found = entry.cache[key] = entry.op(**values)
+            except LayerError as error:
+                place = _field_place(entry, error) or entry.place
+                raise self.problem(place, error.message, name, error.hint) from None
+        return found
+
+    def problem(self, place: Place, message: str, name: str, hint: str | None = None) -> SpecError:
+        scope = self.builder.scope.path
+        return SpecError(message, place=place, layer=f"{scope}/{name}" if scope else name, hint=hint)
+
+    def name(self, entry: m.Layer | m.Call, kind: str, context: _Context, tensor: Tensor) -> str:
+        """The entry's name, or kind and number; an error where it is taken."""
+        if entry.name is None:
+            return context.names.numbered(kind)
+        name = entry.name(context.values, tensor.shape)
+        if name == "input" or name in context.names.taken:
+            raise self.problem(entry.name.place, "duplicate layer name", name, _first(context, name))
+        if not name or len(name) > 200 or any(sign in name for sign in "/.@#,=: "):
+            raise self.problem(
+                entry.name.place, "expected a name without blanks and / . @ # , = :", name
+            )
+        return name
+
+    # Joins and blocks.
+
+    def join(self, entry: m.Join, tensor: Tensor, context: _Context) -> Tensor:
+        if entry is context.lone_join:
+            return self.branches(entry, tensor, context, None)
+        name = self.name(entry, entry.op.kind, context, tensor)
+        with self.builder.enter(name, entry.op.kind, tensor) as scope:
+            inner = _Context(
+                context.values, _Names(context.names), context.depth, None, _twin(context, name)
+            )
+            scope.exit = self.branches(entry, tensor, inner, entry.op.kind)
+            scope.source = entry.place
+        context.names.taken[name] = scope
+        return scope.exit
+
+    def branches(
+        self, entry: m.Join, tensor: Tensor, context: _Context, name: str | None
+    ) -> Tensor:
+        """Expand the branches, then join them; `name` is the join's in its own scope."""
+        origin = tensor
+        if entry.sources is not None:
+            origin = self.resolve(entry.sources[0], context, tensor)[0]
+        inputs = [
+            self.branch(branch, layers, origin, context) for branch, layers in entry.branches.items()
+        ]
+        own = name or self.name(entry, entry.op.kind, context, tensor)
+        fixed = {}
+        if entry.op.kind == "multiply" and "gate" in entry.branches:
+            fixed["gates"] = [list(entry.branches).index("gate")]
+        op = self.op(entry, origin, context, own, **fixed)
+        return self.add(entry, op, inputs, own, context, tensor)
+
+    def branch(
+        self, name: str, layers: list[m.Entry], tensor: Tensor, context: _Context
+    ) -> Tensor:
+        if not layers:
+            return tensor
+        if name in context.names.taken:
+            raise self.problem(layers[0].place, "duplicate layer name", name, _first(context, name))
+        only = layers[0]
+        if len(layers) == 1 and isinstance(only, m.Call) and only.name is None:
+            return self.block_branch(name, only, tensor, context)
+        with self.builder.enter(name, "branch", tensor) as scope:
+            inner = _Context(
+                context.values,
+                _Names(context.names),
+                context.depth,
+                _lone_join(layers),
+                _twin(context, name),
+            )
+            scope.exit = self.walk(layers, tensor, inner)
+            scope.source = layers[0].place
+        context.names.taken[name] = scope
+        self.builder.scope.branches[name] = scope
+        if not scope.children:  # every layer of it was left out
+            del self.builder.scope.children[name]
+        return scope.exit
+
+    def block_branch(
+        self, name: str, entry: m.Call, tensor: Tensor, context: _Context
+    ) -> Tensor:
+        """A branch that is one unnamed block: the block takes the branch's name, and no level more."""
+        self.step(entry.place)
+        if entry.when is not None and not self.truth(entry.when, context, tensor):
+            return tensor
+        exit_tensor = self.call(entry, tensor, context, name)
+        scope = context.names.taken[name]
+        if isinstance(scope, Scope) and scope.children:
+            self.builder.scope.branches[name] = scope
+        return exit_tensor
+
+    def call(
+        self, entry: m.Call, tensor: Tensor, context: _Context, branch: str | None = None
+    ) -> Tensor:
+        block = self.spec.blocks[entry.block]
+        if context.depth >= DEEPEST_BLOCKS:
+            raise SpecError(f"expected at most {DEEPEST_BLOCKS} blocks inside each other", place=entry.place)
+        origin = tensor
+        if entry.sources is not None:
+            origin = self.resolve(entry.sources[0], context, tensor)[0]
+        name = branch or self.name(entry, entry.block, context, tensor)
+        label = entry.label(context.values, tensor.shape) if entry.label else None
+        arguments = self.arguments(block, entry, origin, context)
+        shared = self.shared_block(entry, name, context, tensor)
+        with self.builder.enter(name, entry.block, origin) as scope:
+            names = _Names(context.names)
+            names.taken["input"] = origin
+            values = {**self.settings, **arguments}
+            inner = _Context(values, names, context.depth + 1, _lone_join(block.layers), shared)
+            scope.arguments = arguments
+            scope.label = label
+            scope.source = entry.place
+            scope.exit = self.walk(block.layers, origin, inner)
+        context.names.taken[name] = scope
+        if not scope.children:
+            del self.builder.scope.children[name]
+        return scope.exit
+
+    def shared_block(
+        self, entry: m.Call, name: str, context: _Context, tensor: Tensor
+    ) -> Scope | None:
+        if entry.weights is None:
+            return _twin(context, name)
+        found = self.find(entry.weights, context, tensor)
+        if not isinstance(found, Scope) or found.kind != entry.block:
+            raise self.problem(entry.weights.place, f"weights: expected a block {entry.block}", name)
+        return found
+
+    def arguments(
+        self, block: m.Block, entry: m.Call, tensor: Tensor, context: _Context
+    ) -> dict[str, Any]:
+        """The block's arguments: given ones in the caller's terms, defaults in the block's own."""
+        values: dict[str, Any] = {}
+        for name, argument in block.arguments.items():
+            if name in entry.terms:
+                values[name] = entry.terms[name](context.values, tensor.shape)
+            elif argument.default is not None:
+                values[name] = argument.default(self.settings, tensor.shape)
+        return values
+
+    # References.
+
+    def resolve(
+        self, reference: m.Reference, context: _Context, tensor: Tensor
+    ) -> tuple[Tensor, str]:
+        """The tensor a reference names, and its name."""
+        text = reference.template(context.values, tensor.shape)
+        name, _, port = text.partition(".")
+        found = self.lookup(name, reference, context)
+        if isinstance(found, Tensor):
+            return found, name
+        if isinstance(found, Scope):
+            if port or found.exit is None:
+                raise self.no_port(text, ("output",), reference)
+            return found.exit, found.path
+        ports = found.op.ports
+        if not port and len(ports) > 1 and ports[0] == "0":
+            raise self.no_port(text, ports, reference)
+        if port and port not in ports:
+            raise self.no_port(text, ports, reference)
+        return found.tensor(ports.index(port) if port else 0), found.path
+
+    def no_port(self, text: str, ports: tuple[str, ...], reference: m.Reference) -> SpecError:
+        name = text.partition(".")[0]
+        some = [*ports[:4], "..."] if len(ports) > 5 else ports
+        known = " or ".join(f"{name}.{port}" if len(ports) > 1 else name for port in some)
+        return SpecError(f"expected {known}, received {received(text)}", place=reference.place)
+
+    def find(
+        self, reference: m.Reference, context: _Context, tensor: Tensor
+    ) -> Node | Scope | Tensor:
+        return self.lookup(reference.template(context.values, tensor.shape), reference, context)
+
+    def lookup(self, path: str, reference: m.Reference, context: _Context) -> Node | Scope | Tensor:
+        """An earlier layer or block by name, from the innermost scope outwards."""
+        first, *rest = path.split("/")
+        names: _Names | None = context.names
+        while names is not None and first not in names.taken:
+            names = names.outer
+        found: Any = names.taken[first] if names is not None else None
+        for name in rest:
+            found = found.children.get(name) if isinstance(found, Scope) else None
+        if found is None:
+            raise SpecError(
+                f"no earlier layer {received(path)} here",
+                place=reference.place,
+                layer=self.builder.scope.path or None,
+                hint=did_you_mean(path, _reachable(context)),
+            )
+        return found  # type: ignore[no-any-return]
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else (type(value), value)
+
+
+def _twin(context: _Context, name: str) -> Scope | None:
+    """The scope of that name in the block whose parameters are shared."""
+    twin = context.shared.children.get(name) if context.shared else None
+    return twin if isinstance(twin, Scope) else None
+
+
+def _lone_join(entries: list[m.Entry]) -> m.Join | None:
+    """The only join of a block, which adds no level of its own; None in loops or if there are more."""
+    joins = _joins(entries)
+    return joins[0] if len(joins) == 1 else None
+
+
+def _joins(entries: list[m.Entry]) -> list[m.Join | None]:
+    """The joins of a scope; None for each that a loop may repeat."""
+    found: list[m.Join | None] = []
+    for entry in entries:
+        if isinstance(entry, m.Join):
+            found.append(entry)
+        elif isinstance(entry, m.When):
+            found += _joins(entry.layers) + _joins(entry.otherwise)
+        elif isinstance(entry, (m.Repeat, m.ForEach)):
+            found += [None] * len(_joins(entry.layers))
+    return found
+
+
+def _field_place(entry: m.Layer, error: LayerError) -> Place | None:
+    """Where the field stands that an op complains about, its name first in the message."""
+    term = entry.terms.get(error.message.partition(":")[0])
+    return term.place if term else None
+
+
+def _first(context: _Context, name: str) -> str | None:
+    other = context.names.taken.get(name)
+    if isinstance(other, (Node, Scope)) and other.source:
+        return f"the first is in line {other.source.line}"
+    return None
+
+
+def _reachable(context: _Context) -> list[str]:
+    """Names that `from:` could take, the nearest scope's last."""
+    found: list[str] = []
+    names: _Names | None = context.names
+    while names is not None and len(found) < 1000:
+        found += list(names.taken)[-500:]
+        names = names.outer
+    return found

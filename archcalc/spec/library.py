@@ -1,0 +1,165 @@
+"""Finding networks: by name among the shipped specs and the user's own, or by a file's path."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from archcalc.errors import ArchcalcError, NetworkNotFound, did_you_mean, plain, received
+from archcalc.spec import reader, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from archcalc.spec.model import Spec
+
+VARIABLE = "ARCHCALC_SPECS"
+SUFFIXES = (".yaml", ".yml")
+
+
+def shipped() -> str:
+    """The directory of the specs that come with archcalc."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    inside = os.path.join(package, "specs")  # a wheel holds them; a checkout has them beside it
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(package), "specs")
+
+
+def directories(extra: Sequence[str] = ()) -> list[str]:
+    """Where networks are looked for, first come first: `extra`, $ARCHCALC_SPECS, the shipped ones."""
+    named = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    for directory in (*extra, *named):
+        if not os.path.isdir(directory):
+            raise NetworkNotFound(f"expected a directory of specs, received {received(directory)}")
+    return [*extra, *named, shipped()]
+
+
+def parse(text: str, file: str, stem: str | None = None) -> Spec:
+    """The Spec of a text; `file` is used in messages. Raises SpecError or SpecErrors."""
+    stem = stem or os.path.splitext(os.path.basename(file))[0] or "network"
+    return schema.check(reader.read(text, file), file, text, stem)
+
+
+def read(path: str) -> Spec:
+    """The Spec in a file, no variant picked."""
+    return parse(reader.read_file(path), path)
+
+
+def find(name: str, specs: Sequence[str] = ()) -> Spec:
+    """The Spec a name or a path means, its variant picked.
+
+    Names match without regard to case, `-` and `_`. A path with several variants takes one after
+    `#`: `vgg.yaml#vgg16`. Raises NetworkNotFound, with near names.
+    """
+    path, _, variant = name.partition("#")
+    if _is_path(path):
+        return pick(read(path), variant, path)
+    if found := _named(name, directories(specs)):
+        return found
+    if os.path.isfile(path):
+        return pick(read(path), variant, path)
+    known = [spec.network for spec in networks(specs)]
+    hint = did_you_mean(name, known) or "archcalc list shows all"
+    raise NetworkNotFound(f"no network {received(name)}", hint=hint)
+
+
+def _is_path(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) or os.sep in name or "/" in name
+
+
+def pick(spec: Spec, variant: str, path: str) -> Spec:
+    """A file's network: the variant asked for, or the only one."""
+    every = variants(spec)
+    if variant:
+        for one in every:
+            if plain(variant) in _names(one):
+                return one
+        raise NetworkNotFound(
+            f"{path} has no variant {received(variant)}", hint=_listed(path, every, variant)
+        )
+    if len(every) > 1:
+        named = [one for one in every if plain(spec.name) in _names(one)]
+        if named:
+            return named[0]
+        raise NetworkNotFound(f"{path} holds {len(every)} networks", hint=_listed(path, every, None))
+    return every[0]
+
+
+def _listed(path: str, every: list[Spec], variant: str | None) -> str:
+    names = [one.network for one in every]
+    near = did_you_mean(variant, names) if variant else None
+    return near or "name one: " + ", ".join(f"{path}#{name}" for name in names[:8])
+
+
+def variants(spec: Spec) -> list[Spec]:
+    """The networks of a file: its variants, or the spec itself where it has none."""
+    if not spec.variants:
+        return [spec]
+    return [
+        spec._replace(variant=variant, title=variant.title) for variant in spec.variants.values()
+    ]
+
+
+def _names(spec: Spec) -> list[str]:
+    aliases = spec.variant.aliases if spec.variant else spec.aliases
+    return [plain(spec.network), *map(plain, aliases)]
+
+
+def _named(name: str, places: list[str]) -> Spec | None:
+    """The network of that name: only files whose text holds the name are read."""
+    wanted = plain(name)
+    broken: ArchcalcError | None = None
+    for directory in places:
+        for path, text in _candidates(wanted, directory):
+            try:
+                spec = parse(text, path)
+            except ArchcalcError as error:
+                broken = broken or error
+                continue
+            for one in variants(spec):
+                if wanted in _names(one):
+                    return one
+    if broken:
+        raise broken
+    return None
+
+
+def _candidates(wanted: str, directory: str) -> Iterator[tuple[str, str]]:
+    """Files that may declare the name, the likeliest first."""
+    paths = sorted(_files(directory), key=lambda path: (-_likeness(wanted, path), path))
+    for path in paths:
+        stem = os.path.splitext(os.path.basename(path))[0]
+        text = _text(path)
+        if text is not None and (wanted in plain(text) or wanted == plain(stem)):
+            yield path, text
+
+
+def _likeness(wanted: str, path: str) -> int:
+    """How much of the file's name and the wanted one are the same from the start."""
+    stem = plain(os.path.splitext(os.path.basename(path))[0])
+    return len(os.path.commonprefix([wanted, stem])) + (wanted == stem)
+
+
+def _text(path: str) -> str | None:
+    try:
+        return reader.read_file(path)
+    except ArchcalcError:
+        return None
+
+
+def _files(directory: str) -> list[str]:
+    names = sorted(os.listdir(directory))
+    return [os.path.join(directory, name) for name in names if name.lower().endswith(SUFFIXES)]
+
+
+def networks(specs: Sequence[str] = ()) -> list[Spec]:
+    """Every network, the user's before the shipped ones; files that can't be read are left out."""
+    found: dict[str, Spec] = {}
+    for directory in directories(specs):
+        for path in _files(directory):
+            try:
+                spec = read(path)
+            except ArchcalcError:
+                continue
+            for one in variants(spec):
+                found.setdefault(plain(one.network), one)
+    return list(found.values())

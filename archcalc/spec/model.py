@@ -1,0 +1,270 @@
+"""What a spec says, after reading and before expansion: settings, blocks, entries, terms.
+
+A term is a field's value as written: constant, or with expressions that expansion evaluates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcalc.spec.expressions import Expression, ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archcalc.errors import Place
+    from archcalc.ops import Op
+    from archcalc.ops.base import Shape
+
+
+class TermError(Exception):
+    """An expression that can't be evaluated, with its place."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+
+
+class Term:
+    """A value as written: `constant`, or an expression, or a list of terms."""
+
+    __slots__ = ("constant", "expression", "items", "place", "value")
+
+    def __init__(
+        self,
+        place: Place,
+        value: Any = None,
+        expression: Expression | None = None,
+        items: list[Term] | None = None,
+    ) -> None:
+        self.place = place
+        self.value = value
+        self.expression = expression
+        self.items = items
+        self.constant = expression is None
+        if items is not None:
+            self.constant = all(item.constant for item in items)
+            self.value = [item.value for item in items] if self.constant else None
+
+    def __call__(self, names: Mapping[str, Any], incoming: Shape) -> Any:
+        """The value, with these names defined and this incoming shape; raises TermError."""
+        if self.constant:
+            return self.value
+        if self.items is not None:
+            return [item(names, incoming) for item in self.items]
+        assert self.expression is not None
+        try:
+            return self.expression(names, incoming)
+        except ExpressionError as error:
+            place = self.place._replace(column=self.place.column + error.offset)
+            raise TermError(f"{error.message}, in '{self.expression.text}'", place) from None
+
+    def expressions(self) -> list[Term]:
+        """The terms below that are expressions."""
+        if self.items is not None:
+            return [inner for item in self.items for inner in item.expressions()]
+        return [] if self.expression is None else [self]
+
+
+class Template:
+    """A name or label, with `{expression}` parts filled in at expansion."""
+
+    __slots__ = ("parts", "place")
+
+    def __init__(self, parts: list[str | Term], place: Place) -> None:
+        self.parts = parts
+        self.place = place
+
+    def __call__(self, names: Mapping[str, Any], incoming: Shape) -> str:
+        return "".join(
+            part if isinstance(part, str) else _shown(part(names, incoming)) for part in self.parts
+        )
+
+    @property
+    def literal(self) -> str | None:
+        """The text, where nothing has to be filled in."""
+        return str(self.parts[0]) if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+class Reference(NamedTuple):
+    """A layer named by `from:`, `weights:` or `outputs:`, its port after a dot."""
+
+    template: Template
+    place: Place
+
+
+class Common:
+    """What every entry may carry."""
+
+    __slots__ = ("label", "name", "place", "sources", "weights", "when")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.name: Template | None = None
+        self.label: Template | None = None
+        self.sources: list[Reference] | None = None
+        self.weights: Reference | None = None
+        self.when: Term | None = None
+
+
+class Layer(Common):
+    """A layer of a built-in kind; `switches` is max unpooling's second input."""
+
+    __slots__ = ("cache", "op", "switches", "terms")
+
+    def __init__(self, place: Place, op: type[Op], terms: dict[str, Term]) -> None:
+        super().__init__(place)
+        self.op = op
+        self.terms = terms
+        self.switches: Reference | None = None
+        self.cache: dict[Any, Op] = {}  # evaluated fields -> op
+
+
+class Join(Layer):
+    """add, concat or multiply over named branches (or over `from:` layers, as a plain Layer)."""
+
+    __slots__ = ("branches",)
+
+    def __init__(
+        self, place: Place, op: type[Op], terms: dict[str, Term], branches: dict[str, list[Entry]]
+    ) -> None:
+        super().__init__(place, op, terms)
+        self.branches = branches
+
+
+class Call(Common):
+    """A block used as a layer, with its arguments."""
+
+    __slots__ = ("block", "terms")
+
+    def __init__(self, place: Place, block: str, terms: dict[str, Term]) -> None:
+        super().__init__(place)
+        self.block = block
+        self.terms = terms
+
+
+class Repeat(NamedTuple):
+    """The same layers several times; `index` counts from 0."""
+
+    place: Place
+    times: Term
+    index: str | None
+    layers: list[Entry]
+
+
+class ForEach(NamedTuple):
+    """The layers once for each item of the lists, which go in step."""
+
+    place: Place
+    each: dict[str, Term]
+    layers: list[Entry]
+
+
+class When(NamedTuple):
+    """Layers that are there if a condition holds, and those that are there if not."""
+
+    place: Place
+    condition: Term
+    layers: list[Entry]
+    otherwise: list[Entry]
+
+
+Entry = Layer | Join | Call | Repeat | ForEach | When
+
+
+class Setting(NamedTuple):
+    """A setting of the network: its default, and what else it may be."""
+
+    name: str
+    default: Any
+    choices: tuple[Any, ...] | None
+    minimum: Any
+    doc: str
+    place: Place
+
+
+class Argument(NamedTuple):
+    """An argument of a block: required, or with a default; a word where the default is one."""
+
+    name: str
+    default: Term | None  # None: required
+
+    @property
+    def is_word(self) -> bool:
+        return self.default is not None and isinstance(self.default.value, str)
+
+
+class Block(NamedTuple):
+    name: str
+    doc: str
+    arguments: dict[str, Argument]
+    layers: list[Entry]
+    place: Place
+
+
+class Variant(NamedTuple):
+    """One of several networks in a file: settings that differ, and how it is called."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    settings: dict[str, Any]
+    place: Place
+
+
+class DeclaredTable(NamedTuple):
+    """Columns as a paper heads them: heading -> what stands in it, first that a row has."""
+
+    name: str
+    source: str
+    depth: int | None
+    fold: bool
+    hide: tuple[str, ...]
+    columns: dict[str, tuple[str, ...]]
+    place: Place
+
+
+class NetworkOutput(NamedTuple):
+    source: Reference
+    name: str | None
+    auxiliary: bool
+    when: Term | None
+
+
+class Spec(NamedTuple):
+    """A network family as its file declares it; `variant` picks one of several."""
+
+    name: str
+    title: str
+    file: str
+    text: str
+    doc: str
+    paper: dict[str, str]
+    aliases: tuple[str, ...]
+    settings: dict[str, Setting]
+    input: Term
+    blocks: dict[str, Block]
+    layers: list[Entry]
+    outputs: list[NetworkOutput]
+    variants: dict[str, Variant]
+    tables: dict[str, DeclaredTable]
+    variant: Variant | None
+    place: Place
+
+    @property
+    def network(self) -> str:
+        """The network's name: the variant's where there is one."""
+        return self.variant.name if self.variant else self.name
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings' values, the variant's where it has them."""
+        values = {name: setting.default for name, setting in self.settings.items()}
+        return {**values, **(self.variant.settings if self.variant else {})}

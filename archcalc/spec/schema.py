@@ -1,0 +1,748 @@
+"""The tree of a file to a Spec: every rule of the language that needs no network to be built.
+
+All errors of a file are found in one go and reported together. The JSON Schema for editors is in
+`jsonschema.py`; what a layer kind's fields take, both read from `ops`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, received
+from archcalc.ops import KINDS
+from archcalc.ops.fields import REQUIRED
+from archcalc.spec import model as m
+from archcalc.spec.expressions import INCOMING, RESERVED, Expression, ExpressionError
+from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence, described
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcalc.ops import Op
+    from archcalc.ops.fields import Field
+
+LAYER_KINDS = {name: op for name, op in KINDS.items() if name != "input"}
+JOINS = ("add", "concat", "multiply")
+STRUCTURE = ("repeat", "for", "when")
+COMMON = ("name", "from", "weights", "when", "label")
+TOP = (
+    "name", "title", "doc", "paper", "aliases", "settings", "input", "blocks", "layers", "outputs",
+    "variants", "tables",
+)  # fmt: skip
+PAPER = ("title", "authors", "year", "venue", "arxiv", "doi", "url")
+MOST_ERRORS = 50
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(r"[^\s/.@#,=:\"'{}\[\]]+")
+_HOLE = re.compile(r"\{([^{}]*)\}")
+
+Names = frozenset[str]
+
+
+def check(root: Mapping, file: str, text: str, stem: str) -> m.Spec:
+    """The Spec of a file's tree; raises SpecErrors with everything that is wrong."""
+    checker = Checker(file)
+    spec = checker.spec(root, text, stem)
+    if checker.errors:
+        checker.errors.sort(key=lambda error: error.place or Place(file, 0, 0))
+        raise SpecErrors(checker.errors)
+    return spec
+
+
+class _TooMany(Exception):
+    """Enough errors to show."""
+
+
+class Checker:
+    """Collects errors while it turns nodes into the model."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.errors: list[SpecError] = []
+        self.blocks: set[str] = set()
+        self.arguments: dict[str, dict[str, m.Argument]] = {}
+        self.layer: str | None = None
+
+    # Reporting, and taking nodes apart.
+
+    def place(self, node: Marked) -> Place:
+        return Place(self.file, node.line + 1, node.column + 1)
+
+    def error(self, node: Marked, message: str, hint: str | None = None, offset: int = 0) -> None:
+        place = self.place(node)
+        place = place._replace(column=place.column + offset)
+        self.errors.append(SpecError(message, place=place, layer=self.layer, hint=hint))
+        if len(self.errors) >= MOST_ERRORS:
+            raise _TooMany
+
+    def expected(self, node: Marked, what: str, hint: str | None = None) -> None:
+        self.error(node, f"expected {what}, received {described(node)}", hint)
+
+    def mapping(self, node: Marked | None, what: str) -> Mapping | None:
+        if isinstance(node, Mapping):
+            return node
+        if node is not None:
+            self.expected(node, what)
+        return None
+
+    def sequence(self, node: Marked | None, what: str) -> list[Marked]:
+        if isinstance(node, Sequence):
+            return node.items
+        if node is not None:
+            self.expected(node, what)
+        return []
+
+    def keys(self, node: Mapping, known: Iterable[str], of: str) -> None:
+        """Every key must be one of the known ones."""
+        known = list(known)
+        for name, (key, _) in node.entries.items():
+            if name not in known:
+                hint = did_you_mean(name, known) or f"it takes {', '.join(known) or 'none'}"
+                self.error(key, f"{of}: unknown key {received(name)}", hint)
+
+    def text(self, node: Marked | None, what: str) -> str:
+        """Free text: a scalar, taken as written."""
+        if isinstance(node, Scalar) and node.text:
+            return node.text
+        if node is not None:
+            self.expected(node, what)
+        return ""
+
+    def boolean(self, node: Marked | None, what: str) -> bool:
+        if node is None:
+            return False
+        if isinstance(node, Scalar) and isinstance(node.value, bool):
+            return node.value
+        self.expected(node, f"{what}: true or false")
+        return False
+
+    def identifier(self, key: Scalar, what: str) -> bool:
+        if not _IDENTIFIER.fullmatch(key.text):
+            self.error(key, f"expected {what} of letters, digits and _, received {described(key)}")
+        elif key.text in RESERVED:
+            self.error(key, f"{received(key.text)} is a word of the language and can't be {what}")
+        else:
+            return True
+        return False
+
+    # The file.
+
+    def spec(self, root: Mapping, text: str, stem: str) -> m.Spec:
+        try:
+            return self._spec(root, text, stem)
+        except _TooMany:
+            raise SpecErrors(self.errors) from None
+
+    def _spec(self, root: Mapping, text: str, stem: str) -> m.Spec:
+        self.keys(root, TOP, "the spec")
+        for needed in ("input", "layers"):
+            if needed not in root.entries:
+                self.error(root, f"the spec needs {needed!r}")
+        name = self.text(root.get("name"), "the network's name") or stem
+        settings = self.settings(root.get("settings"))
+        names = frozenset(settings)
+        blocks = self._blocks(root.get("blocks"), names)
+        spec = m.Spec(
+            name=name,
+            title=self.text(root.get("title"), "a title") or name,
+            file=self.file,
+            text=text,
+            doc=self.text(root.get("doc"), "text"),
+            paper=self.paper(root.get("paper")),
+            aliases=self.words(root.get("aliases"), "a list of names"),
+            settings=settings,
+            input=self._input(root, names),
+            blocks=blocks,
+            layers=self.layers(root.get("layers"), names | INCOMING),
+            outputs=self.outputs(root.get("outputs"), names),
+            variants=self.variants(root.get("variants"), settings),
+            tables=self.tables(root.get("tables")),
+            variant=None,
+            place=self.place(root),
+        )
+        self._check_name(root.get("name"), name)
+        self._recursion(blocks)
+        return spec
+
+    def _check_name(self, node: Marked | None, name: str) -> None:
+        if node is not None and not _NAME.fullmatch(name):
+            self.expected(node, "a name without blanks and / . @ # , = :")
+
+    def _input(self, root: Mapping, names: Names) -> m.Term:
+        node = root.get("input")
+        if node is None:
+            return m.Term(self.place(root), value=[1])
+        if not isinstance(node, Sequence) or not node.items:
+            self.expected(node, "the input's shape, such as [3, 224, 224]")
+            return m.Term(self.place(node), value=[1])
+        if len(node.items) > 8:
+            self.error(node, f"expected at most 8 sizes, received {len(node.items)}")
+        return self.term(node, names)
+
+    def paper(self, node: Marked | None) -> dict[str, str]:
+        mapping = self.mapping(node, "the paper's title, authors, year ...")
+        if mapping is None:
+            return {}
+        self.keys(mapping, PAPER, "paper")
+        return {key: self.text(value, "text") for key, (_, value) in mapping.entries.items()}
+
+    def words(self, node: Marked | None, what: str) -> tuple[str, ...]:
+        return tuple(self.text(item, "a word") for item in self.sequence(node, what))
+
+    # Settings and variants.
+
+    def settings(self, node: Marked | None) -> dict[str, m.Setting]:
+        mapping = self.mapping(node, "settings with their defaults")
+        found: dict[str, m.Setting] = {}
+        for name, (key, value) in mapping.entries.items() if mapping else ():
+            if self.identifier(key, "a setting"):
+                found[name] = self._setting(name, key, value)
+        return found
+
+    def _setting(self, name: str, key: Scalar, node: Marked) -> m.Setting:
+        place = self.place(key)
+        if not isinstance(node, Mapping):
+            return m.Setting(name, self.value(node), None, None, "", place)
+        self.keys(node, ("default", "choices", "minimum", "doc"), f"setting {name}")
+        if "default" not in node.entries:
+            self.error(node, f"setting {name} needs 'default'")
+        default, choices = node.get("default"), node.get("choices")
+        value = self.value(default) if default else 0
+        allowed = tuple(map(self.value, self.sequence(choices, "a list"))) if choices else None
+        if allowed is not None and default and value not in allowed:
+            self.expected(default, "one of the choices")
+        minimum = node.get("minimum")
+        return m.Setting(
+            name,
+            value,
+            allowed,
+            self.value(minimum) if minimum else None,
+            self.text(node.get("doc"), "text"),
+            place,
+        )
+
+    def value(self, node: Marked) -> Any:
+        """A plain value: a number, true or false, a word, a list of these."""
+        if isinstance(node, Sequence):
+            return [self.value(item) for item in node.items]
+        if isinstance(node, Scalar) and node.value is not None:
+            return node.value
+        self.expected(node, "a number, true, false, a word or a list of these")
+        return 0
+
+    def variants(
+        self, node: Marked | None, settings: dict[str, m.Setting]
+    ) -> dict[str, m.Variant]:
+        mapping = self.mapping(node, "variants: names with their settings")
+        if mapping is None:
+            return {}
+        if not mapping.entries:
+            self.expected(mapping, "at least one variant")
+        return {
+            name: self._variant(name, key, value, settings)
+            for name, (key, value) in mapping.entries.items()
+        }
+
+    def _variant(
+        self, name: str, key: Scalar, node: Marked, settings: dict[str, m.Setting]
+    ) -> m.Variant:
+        self._check_name(key, name)
+        mapping = self.mapping(node, "title, aliases and settings of a variant") or Mapping(0, 0)
+        self.keys(mapping, ("title", "aliases", "settings"), f"variant {name}")
+        own = self.mapping(mapping.get("settings"), "settings with their values") or Mapping(0, 0)
+        values = {}
+        for setting, (setting_key, value) in own.entries.items():
+            if setting not in settings:
+                hint = did_you_mean(setting, settings)
+                self.error(setting_key, f"variant {name}: no setting {received(setting)}", hint)
+                continue
+            values[setting] = self.value(value)
+            problem = setting_problem(settings[setting], values[setting])
+            if problem:
+                self.error(value, f"variant {name}: {problem}")
+        return m.Variant(
+            name,
+            self.text(mapping.get("title"), "a title") or name,
+            self.words(mapping.get("aliases"), "a list of names"),
+            values,
+            self.place(key),
+        )
+
+    # Terms: values with expressions.
+
+    def term(self, node: Marked, names: Names, words: frozenset[str] = frozenset()) -> m.Term:
+        place = self.place(node)
+        if isinstance(node, Sequence):
+            return m.Term(place, items=[self.term(item, names, words) for item in node.items])
+        if not isinstance(node, Scalar) or node.value is None:
+            self.expected(node, "a number, an expression or a list of them")
+            return m.Term(place, value=1)
+        value = node.value
+        if not isinstance(value, str) or value in words:
+            return m.Term(place, value=value)
+        return self.expression(node, value, names, words)
+
+    def expression(
+        self, node: Scalar, text: str, names: Names, words: frozenset[str] = frozenset(), skip: int = 0
+    ) -> m.Term:
+        """An expression, every name in it defined; `skip` characters of the node stand before it."""
+        start = skip if node.plain else skip + 1
+        place = self.place(node)
+        place = place._replace(column=place.column + start)
+        try:
+            expression = Expression(text)
+        except ExpressionError as error:
+            message = f"{error.message}, in '{received(text)[1:-1]}'"
+            self.error(node, message, error.hint, start + error.offset)
+            return m.Term(place, value=1)
+        for name, offset in expression.names.items():
+            if name not in names:
+                hint = did_you_mean(name, [*names, *words]) or _hint_words(words)
+                self.error(node, f"{received(name)} is not defined here", hint, start + offset)
+                return m.Term(place, value=1)
+        if not expression.names:
+            try:
+                return m.Term(place, value=expression({}, ()))
+            except ExpressionError as error:
+                self.error(node, f"{error.message}, in '{text}'", None, start + error.offset)
+        return m.Term(place, expression=expression)
+
+    def condition(self, node: Marked | None, names: Names) -> m.Term | None:
+        return None if node is None else self.term(node, names)
+
+    def template(self, node: Marked | None, names: Names, free: bool = False) -> m.Template | None:
+        """A name (or, `free`, a label), with `{expression}` parts."""
+        if node is None:
+            return None
+        if not isinstance(node, Scalar) or not node.text:
+            self.expected(node, "a name")
+            return None
+        parts: list[str | m.Term] = []
+        at = 0
+        for hole in _HOLE.finditer(node.text):
+            parts += [node.text[at : hole.start()]] if hole.start() > at else []
+            parts.append(self.expression(node, hole[1], names, skip=hole.start(1)))
+            at = hole.end()
+        parts += [node.text[at:]] if at < len(node.text) else []
+        if not free:
+            self._literal_parts(node, parts)
+        if len(node.text) > 200:
+            self.error(node, f"expected at most 200 characters, received {len(node.text)}")
+        return m.Template(parts, self.place(node))
+
+    def _literal_parts(self, node: Scalar, parts: list[str | m.Term]) -> None:
+        for part in parts:
+            if isinstance(part, str) and not (_NAME.fullmatch(part) and part.isprintable()):
+                self.error(
+                    node,
+                    f"expected a name without blanks and / . @ # , = :, received {received(node.text)}",
+                )
+                return
+
+    def reference(self, node: Marked | None, names: Names) -> m.Reference | None:
+        """A layer's name: `relu1`, `stem/pool1`, `pool1.switches`."""
+        if not isinstance(node, Scalar) or not node.text:
+            if node is not None:
+                self.expected(node, "the name of an earlier layer")
+            return None
+        template = self.template(node, names, free=True)
+        return m.Reference(template, self.place(node)) if template else None
+
+    def references(self, node: Marked | None, names: Names) -> list[m.Reference] | None:
+        if node is None:
+            return None
+        nodes = node.items if isinstance(node, Sequence) else [node]
+        if not nodes:
+            self.expected(node, "the names of earlier layers")
+        found = [self.reference(item, names) for item in nodes]
+        return [reference for reference in found if reference]
+
+    # Blocks.
+
+    def _blocks(self, node: Marked | None, names: Names) -> dict[str, m.Block]:
+        mapping = self.mapping(node, "blocks by name")
+        entries = mapping.entries if mapping else {}
+        for name, (key, value) in entries.items():
+            self._block_name(name, key)
+            self.blocks.add(name)
+            self.arguments[name] = self._arguments(value, names)
+        return {
+            name: self._block(name, key, value, names) for name, (key, value) in entries.items()
+        }
+
+    def _block_name(self, name: str, key: Scalar) -> None:
+        if name in LAYER_KINDS or name in STRUCTURE:
+            self.error(key, f"a block can't be called {received(name)}: that is a layer kind")
+        self._check_name(key, name)
+
+    def _arguments(self, node: Marked, names: Names) -> dict[str, m.Argument]:
+        arguments = node.get("arguments") if isinstance(node, Mapping) else None
+        mapping = self.mapping(arguments, "arguments with their defaults")
+        found = {}
+        for name, (key, value) in mapping.entries.items() if mapping else ():
+            if name in COMMON:
+                self.error(key, f"{received(name)} can't be an argument: every layer takes it")
+            elif self.identifier(key, "an argument"):
+                found[name] = self._argument(name, value, names)
+        return found
+
+    def _argument(self, name: str, node: Marked, names: Names) -> m.Argument:
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            if node.plain and node.text == "required":
+                return m.Argument(name, None)
+            return m.Argument(name, m.Term(self.place(node), value=node.text))
+        return m.Argument(name, self.term(node, names | INCOMING))
+
+    def _block(self, name: str, key: Scalar, node: Marked, names: Names) -> m.Block:
+        mapping = self.mapping(node, "a block's arguments and layers") or Mapping(0, 0)
+        self.keys(mapping, ("doc", "arguments", "layers"), f"block {name}")
+        if isinstance(node, Mapping) and "layers" not in mapping.entries:
+            self.error(node, f"block {name} needs 'layers'")
+        arguments = self.arguments[name]
+        inner = names | INCOMING | frozenset(arguments)
+        layers = self.layers(mapping.get("layers"), inner)
+        doc = self.text(mapping.get("doc"), "text")
+        return m.Block(name, doc, arguments, layers, self.place(key))
+
+    def _recursion(self, blocks: dict[str, m.Block]) -> None:
+        """No block may contain itself, directly or through others."""
+        calls = {name: _called(block.layers) for name, block in blocks.items()}
+        done: set[str] = set()
+        for start in blocks:
+            chain: list[str] = []
+            waiting: list[str | None] = [start]
+            while waiting:
+                name = waiting.pop()
+                if name is None:
+                    done.add(chain.pop())
+                elif name in chain:
+                    cycle = " -> ".join([*chain[chain.index(name) :], name])
+                    place = blocks[name].place
+                    self.errors.append(
+                        SpecError(f"block {name} contains itself: {cycle}", place=place)
+                    )
+                    return
+                elif name not in done:
+                    chain.append(name)
+                    waiting.append(None)
+                    waiting.extend(call for call in calls.get(name, ()) if call in blocks)
+
+    # Layers.
+
+    def layers(self, node: Marked | None, names: Names) -> list[m.Entry]:
+        found = [self.entry(item, names) for item in self.sequence(node, "a list of layers")]
+        return [entry for entry in found if entry is not None]
+
+    def entry(self, node: Marked, names: Names) -> m.Entry | None:
+        """`relu`, or one key with its fields: `conv: {out: 64, kernel: 3}`."""
+        self.layer = None
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            return self.layer_of(node, node.text, Mapping(node.line, node.column), names)
+        if not isinstance(node, Mapping) or len(node.entries) != 1:
+            self.expected(node, "a layer: a kind, or one kind with its fields", _hint_layer(node))
+            return None
+        [(kind, (key, value))] = node.entries.items()
+        if isinstance(value, Scalar) and value.plain and value.value is None:
+            value = Mapping(value.line, value.column)
+        if not isinstance(value, Mapping):
+            self.expected(value, f"the fields of {kind}, such as {{name: ...}}")
+            return None
+        return self.layer_of(key, kind, value, names)
+
+    def layer_of(self, key: Scalar, kind: str, fields: Mapping, names: Names) -> m.Entry | None:
+        if kind in STRUCTURE:
+            return _STRUCTURE[kind](self, key, fields, names)
+        name = fields.get("name")
+        self.layer = name.text if isinstance(name, Scalar) else None
+        entry: m.Layer | m.Call
+        if kind in JOINS and "from" not in fields.entries:
+            entry = self.join(key, LAYER_KINDS[kind], fields, names)
+        elif kind in LAYER_KINDS:
+            entry = self.plain_layer(key, LAYER_KINDS[kind], fields, names)
+        elif kind in self.blocks:
+            entry = self.call(key, kind, fields, names)
+        else:
+            known = [*LAYER_KINDS, *self.blocks, *STRUCTURE]
+            hint = did_you_mean(kind, known)
+            self.error(key, f"expected a layer kind or a block, received {received(kind)}", hint)
+            return None
+        self.common(entry, fields, names)
+        self.layer = None
+        return entry
+
+    def common(self, entry: m.Layer | m.Call, fields: Mapping, names: Names) -> None:
+        entry.name = self.template(fields.get("name"), names)
+        entry.label = self.template(fields.get("label"), names, free=True)
+        entry.sources = self.references(fields.get("from"), names)
+        entry.weights = self.reference(fields.get("weights"), names)
+        entry.when = self.condition(fields.get("when"), names)
+        if isinstance(entry, m.Layer) and not isinstance(entry, m.Join):
+            self._sources(entry, fields)
+
+    def _sources(self, entry: m.Layer, fields: Mapping) -> None:
+        """A layer takes as many inputs as its kind does; one where nothing is said."""
+        fewest, most = entry.op.arity
+        count = len(entry.sources) if entry.sources is not None else 1
+        count += entry.switches is not None
+        node = fields.get("from") or fields
+        if not fewest <= count <= most:
+            wanted = str(fewest) if most == fewest else f"{fewest} or more"
+            self.error(node, f"{entry.op.kind} takes {wanted} inputs, received {count}")
+
+    def plain_layer(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Layer:
+        extra = ("switches",) if op.kind == "maxunpool" else ()
+        known = [name for name in op.fields if name != "gates"]
+        self.keys(fields, [*known, *extra, *COMMON], op.kind)
+        layer = m.Layer(self.place(key), op, self.fields(op, fields, names))
+        self._required(key, op.kind, (f for f in op.fields.values() if f.default is REQUIRED), fields)
+        if extra:
+            layer.switches = self.reference(fields.get("switches"), names)
+            if layer.switches is None and "switches" not in fields.entries:
+                self.error(key, "maxunpool needs 'switches': the name of a max pool with switches: true")
+            elif layer.switches:
+                layer.switches.template.parts.append(".switches")
+        return layer
+
+    def fields(self, op: type[Op], fields: Mapping, names: Names) -> dict[str, m.Term]:
+        return {
+            name: self.field(field, value, names)
+            for name, field in op.fields.items()
+            if (value := fields.get(name)) is not None
+        }
+
+    def field(self, field: Field, node: Marked, names: Names) -> m.Term:
+        """A field's term; a constant one is checked here, an expression when it is evaluated."""
+        before = len(self.errors)
+        term = self.term(node, names, field.words)
+        if term.constant and len(self.errors) == before:
+            from archcalc.errors import LayerError
+
+            try:
+                field.convert(term.value)
+            except LayerError as error:
+                self.error(node, error.message)
+        return term
+
+    def _required(
+        self, key: Scalar, kind: str, needed: Iterable[Field], fields: Mapping
+    ) -> None:
+        for field in needed:
+            if field.name not in fields.entries:
+                self.error(key, f"{kind} needs {field.name!r}: {field.expected}")
+
+    def join(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Join:
+        """Branches: every key that is not a field is one; the empty list is the identity."""
+        own = [name for name in op.fields if name != "gates"]
+        branches = {}
+        for name, (branch_key, value) in fields.entries.items():
+            if name in COMMON or name in own:
+                continue
+            self._check_name(branch_key, name)
+            if not isinstance(value, Sequence):
+                what = f"a branch: a list of layers under {received(name)}"
+                self.expected(value, what, did_you_mean(name, [*own, *COMMON]))
+                continue
+            branches[name] = self.layers(value, names)
+        if not branches:
+            self.error(key, f"{op.kind} needs branches, named lists of layers, or 'from' with layers")
+        return m.Join(self.place(key), op, self.fields(op, fields, names), branches)
+
+    def call(self, key: Scalar, block: str, fields: Mapping, names: Names) -> m.Call:
+        arguments = self.arguments[block]
+        self.keys(fields, [*arguments, *COMMON], f"block {block}")
+        terms = {}
+        for name, argument in arguments.items():
+            value = fields.get(name)
+            if value is None:
+                if argument.default is None:
+                    self.error(key, f"block {block} needs its argument {name!r}")
+            elif argument.is_word and isinstance(value, Scalar):
+                terms[name] = m.Term(self.place(value), value=value.text)
+            else:
+                terms[name] = self.term(value, names)
+        return m.Call(self.place(key), block, terms)
+
+    # Structure.
+
+    def repeat(self, key: Scalar, node: Mapping, names: Names) -> m.Repeat:
+        self.keys(node, ("times", "index", "layers"), "repeat")
+        times, layers = node.get("times"), node.get("layers")
+        if times is None or layers is None:
+            self.error(key, "repeat needs 'times' and 'layers'")
+        index = node.get("index")
+        variable = index.text if isinstance(index, Scalar) and self.identifier(index, "an index") else None
+        term = self.term(times, names) if times else m.Term(self.place(key), value=1)
+        if times and term.constant and (type(term.value) is not int or term.value < 0):
+            self.expected(times, "times: a whole number of at least 0")
+        inner = names | {variable} if variable else names
+        return m.Repeat(self.place(key), term, variable, self.layers(layers, inner))
+
+    def for_each(self, key: Scalar, node: Mapping, names: Names) -> m.ForEach:
+        self.keys(node, ("each", "layers"), "for")
+        each = self.mapping(node.get("each"), "names with their lists, such as {out: [64, 128]}")
+        if each is None or node.get("layers") is None:
+            self.error(key, "for needs 'each' and 'layers'")
+        lists = {}
+        for name, (name_key, value) in each.entries.items() if each else ():
+            if self.identifier(name_key, "a loop variable"):
+                lists[name] = self.term(value, names)
+                if lists[name].constant and not isinstance(lists[name].value, list):
+                    self.expected(value, "a list")
+        inner = names | frozenset(lists)
+        return m.ForEach(self.place(key), lists, self.layers(node.get("layers"), inner))
+
+    def when(self, key: Scalar, node: Mapping, names: Names) -> m.When:
+        self.keys(node, ("condition", "layers", "else"), "when")
+        condition = node.get("condition")
+        if condition is None or (node.get("layers") is None and node.get("else") is None):
+            self.error(key, "when needs 'condition', and 'layers' or 'else'")
+        term = self.term(condition, names) if condition else m.Term(self.place(key), value=True)
+        return m.When(
+            self.place(key),
+            term,
+            self.layers(node.get("layers"), names),
+            self.layers(node.get("else"), names),
+        )
+
+    # Outputs and declared tables.
+
+    def outputs(self, node: Marked | None, names: Names) -> list[m.NetworkOutput]:
+        self.layer = None
+        found = [self._output(item, names) for item in self.sequence(node, "a list of layers' names")]
+        if isinstance(node, Sequence) and not node.items:
+            self.expected(node, "at least one layer's name")
+        return [output for output in found if output]
+
+    def _output(self, node: Marked, names: Names) -> m.NetworkOutput | None:
+        if not isinstance(node, Mapping):
+            reference = self.reference(node, names)
+            return m.NetworkOutput(reference, None, False, None) if reference else None
+        self.keys(node, ("from", "name", "auxiliary", "when"), "output")
+        if "from" not in node.entries:
+            self.error(node, "an output needs 'from': a layer's name")
+        reference = self.reference(node.get("from"), names)
+        if reference is None:
+            return None
+        name = self.text(node.get("name"), "a name") or None
+        auxiliary = self.boolean(node.get("auxiliary"), "auxiliary")
+        return m.NetworkOutput(reference, name, auxiliary, self.condition(node.get("when"), names))
+
+    def tables(self, node: Marked | None) -> dict[str, m.DeclaredTable]:
+        mapping = self.mapping(node, "tables by name")
+        return {
+            name: self._table(name, key, value)
+            for name, (key, value) in (mapping.entries.items() if mapping else ())
+        }
+
+    def _table(self, name: str, key: Scalar, node: Marked) -> m.DeclaredTable:
+        mapping = self.mapping(node, "a table's columns") or Mapping(0, 0)
+        self.keys(mapping, ("source", "depth", "fold", "hide", "columns"), f"table {name}")
+        columns = self.mapping(mapping.get("columns"), "headings with what stands below them")
+        if columns is None and isinstance(node, Mapping):
+            self.error(node, f"table {name} needs 'columns'")
+        depth = mapping.get("depth")
+        level = depth.value if isinstance(depth, Scalar) else None
+        if depth and (type(level) is not int or level < 1):
+            self.expected(depth, "depth: a whole number of at least 1")
+        return m.DeclaredTable(
+            name,
+            self.text(mapping.get("source"), "text"),
+            level,
+            self.boolean(mapping.get("fold"), "fold"),
+            self._kinds(mapping.get("hide")),
+            {heading: self._column(value) for heading, (_, value) in (columns.entries if columns else {}).items()},
+            self.place(key),
+        )
+
+    def _kinds(self, node: Marked | None) -> tuple[str, ...]:
+        found = []
+        for item in self.sequence(node, "a list of layer kinds"):
+            kind = self.text(item, "a layer kind")
+            if kind not in LAYER_KINDS and kind not in self.blocks:
+                hint = did_you_mean(kind, [*LAYER_KINDS, *self.blocks])
+                self.error(item, f"expected a layer kind or a block, received {received(kind)}", hint)
+            found.append(kind)
+        return tuple(found)
+
+    def _column(self, node: Marked) -> tuple[str, ...]:
+        """A column, or several of which the first that a row has is shown; each must exist."""
+        from archcalc.report.columns import COLUMNS
+
+        items = node.items if isinstance(node, Sequence) else [node]
+        known = [*COLUMNS, *{name for arguments in self.arguments.values() for name in arguments}]
+        found = []
+        for item in items:
+            name = self.text(item, "a column or a block's argument")
+            if name and name not in known:
+                hint = did_you_mean(name, known)
+                self.error(item, f"expected a column or a block's argument, received {received(name)}", hint)
+            found.append(name)
+        return tuple(found)
+
+
+_STRUCTURE: dict[str, Any] = {
+    "repeat": Checker.repeat,
+    "for": Checker.for_each,
+    "when": Checker.when,
+}
+
+
+def setting_problem(setting: m.Setting, value: Any) -> str | None:
+    """Why a setting can't have this value; None where it can."""
+    kind, wanted = _type_of(value), _type_of(setting.default)
+    if setting.choices is not None and value not in setting.choices:
+        choices = ", ".join(map(shown, setting.choices))
+        return f"setting {setting.name}: expected one of {choices}, received {received(shown(value))}"
+    if kind != wanted:
+        return f"setting {setting.name}: expected {wanted}, received {received(shown(value))}"
+    if setting.minimum is not None and value < setting.minimum:
+        return f"setting {setting.name}: expected at least {setting.minimum}, received {shown(value)}"
+    return None
+
+
+def _type_of(value: Any) -> str:
+    from archcalc.spec.expressions import typed
+
+    return typed(value)
+
+
+def shown(value: Any) -> str:
+    """A setting's value as a person writes it: 0.5, true, [3, 4, 6, 3], B."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (int, str)):  # a Fraction
+        decimal = float(value)
+        return repr(decimal) if value == type(value)(repr(decimal)) else str(value)
+    return str(value)
+
+
+def _hint_words(words: frozenset[str]) -> str | None:
+    return f"words allowed here: {', '.join(sorted(words))}" if words else None
+
+
+def _hint_layer(node: Marked) -> str | None:
+    if isinstance(node, Mapping) and len(node.entries) > 1:
+        first = next(iter(node.entries))
+        return f"indent the fields below '{first}:', or put them in braces"
+    return None
+
+
+def _called(entries: list[m.Entry]) -> list[str]:
+    """The blocks that entries use, inner lists included."""
+    found: list[str] = []
+    for entry in entries:
+        if isinstance(entry, m.Call):
+            found.append(entry.block)
+        elif isinstance(entry, m.Join):
+            found += [name for branch in entry.branches.values() for name in _called(branch)]
+        elif isinstance(entry, (m.Repeat, m.ForEach)):
+            found += _called(entry.layers)
+        elif isinstance(entry, m.When):
+            found += _called(entry.layers) + _called(entry.otherwise)
+    return list(dict.fromkeys(found))
+
+
+
