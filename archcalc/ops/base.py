@@ -29,6 +29,7 @@ fact is a function of the fields and the input shapes. A fact an op does not sta
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
 
 from archcalc.errors import LayerError, did_you_mean
@@ -262,10 +263,16 @@ def elements(shape: Shape, letter: str = "out") -> tuple[str, dict[str, int]]:
 
     The spatial sizes come first, as one writes it by hand: 55*55*96.
     """
-    if len(shape) == 1:
-        return f"n_{letter}", {f"n_{letter}": shape[0]}
-    names = [f"{axis}_{letter}" for axis in axes(len(shape) - 1)] + [f"c_{letter}"]
-    return "*".join(names), dict(zip(names, (*shape[1:], shape[0]), strict=True))
+    text, names = _product(len(shape), letter)
+    return text, dict(zip(names, (*shape[1:], shape[0]), strict=True))
+
+
+@cache
+def _product(rank: int, letter: str) -> tuple[str, tuple[str, ...]]:
+    if rank == 1:
+        return f"n_{letter}", (f"n_{letter}",)
+    names = (*(f"{axis}_{letter}" for axis in axes(rank - 1)), f"c_{letter}")
+    return "*".join(names), names
 
 
 def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import LayerError
@@ -50,21 +51,31 @@ def slides(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> list[Slide]:
 
 def slide_windows(op: Any, sizes: tuple[int, ...]) -> tuple[Sliding, ...]:
     """The window along each axis, padding resolved."""
-    return tuple(map(resolve, sizes, slides(op, sizes)))
+    resolved = op.__dict__.get("_resolved")  # an op is asked several times for the same sizes
+    if resolved is None or resolved[0] != sizes:
+        windows = tuple(map(resolve, sizes, slides(op, sizes)))
+        resolved = op.__dict__["_resolved"] = (sizes, windows)
+    return resolved[1]  # type: ignore[no-any-return]
 
 
 def slide_sizes(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> tuple[Derived, ...]:
     """The derived output size along each axis."""
-    return tuple(
-        output_size(n, slide, resolve(n, slide))
-        for n, slide in zip(sizes, slides(op, sizes, ceil), strict=True)
-    )
+    steps = list(zip(sizes, slides(op, sizes, ceil), slide_windows(op, sizes), strict=True))
+    if len(steps) == 2 and steps[0] == steps[1]:
+        return (output_size(*steps[0]),) * 2
+    return tuple(output_size(*step) for step in steps)
+
+
+@cache
+def _kernel_names(rank: int) -> tuple[str, tuple[str, ...]]:
+    names = tuple(f"k_{axis}" for axis in axes(rank))
+    return "*".join(names), names
 
 
 def kernel_text(kernel: tuple[int, ...]) -> tuple[str, dict[str, int]]:
     """`k_h*k_w` with its values, for a kernel of any rank."""
-    names = [f"k_{axis}" for axis in axes(len(kernel))]
-    return "*".join(names), dict(zip(names, kernel, strict=True))
+    text, names = _kernel_names(len(kernel))
+    return text, dict(zip(names, kernel, strict=True))
 
 
 class _Convolution(Op):

@@ -1,0 +1,1 @@
+"""Reports: the Table defined once, then one small writer a format."""

@@ -326,9 +326,11 @@ class _Expansion:
 
     def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
         """The op, made once for equal fields."""
+        if entry.constant and not fixed and (only := entry.cache.get(())):
+            return only
         values = {field: term(context.values, tensor.shape) for field, term in entry.terms.items()}
         values |= fixed
-        key = _frozen(tuple(values.values()))
+        key = () if entry.constant and not fixed else _frozen(tuple(values.values()))
         found = entry.cache.get(key)
         if found is None:
             try:

@@ -117,12 +117,13 @@ class Common:
 class Layer(Common):
     """A layer of a built-in kind; `switches` is max unpooling's second input."""
 
-    __slots__ = ("cache", "op", "switches", "terms")
+    __slots__ = ("cache", "constant", "op", "switches", "terms")
 
     def __init__(self, place: Place, op: type[Op], terms: dict[str, Term]) -> None:
         super().__init__(place)
         self.op = op
         self.terms = terms
+        self.constant = all(term.constant for term in terms.values())
         self.switches: Reference | None = None
         self.cache: dict[Any, Op] = {}  # evaluated fields -> op
 

@@ -1,0 +1,113 @@
+"""Analysis: the rows of a graph, rolled up over its blocks, at a batch size and dtype."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archcalc.analysis.costs import DTYPES, Costs, layer_costs, total
+from archcalc.analysis.depth import network_depth, scope_depth
+from archcalc.analysis.receptive_field import receptive_fields
+from archcalc.analysis.rows import Row
+from archcalc.errors import NetworkNotFound, SettingError, did_you_mean, plain, received
+from archcalc.graph import Graph, Node, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archcalc.analysis.receptive_field import State
+    from archcalc.spec.model import Spec
+
+MOST_BATCH = 10**9
+
+
+class Analysis:
+    """What a network costs, layer by layer (`layers`), block by block, and in all (`totals`).
+
+    `spec` and `settings` say where the graph came from, where that is a spec.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        batch: int = 1,
+        dtype: str = "float32",
+        spec: Spec | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        if type(batch) is not int or not 1 <= batch <= MOST_BATCH:
+            raise SettingError(f"batch: expected a whole number of at least 1, received {received(batch)}")
+        if dtype not in DTYPES:
+            hint = did_you_mean(dtype, DTYPES)
+            raise SettingError(
+                f"dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
+            )
+        self.graph = graph
+        self.batch = batch
+        self.dtype = dtype
+        self.itemsize = DTYPES[dtype]
+        self.spec = spec
+        self.settings = dict(settings or {})
+        self._depths: dict[Scope, int] = {}
+        cache: dict[int, Costs] = {}
+        self.layers = [Row(self, layer_costs(node, cache), node=node) for node in graph.layers]
+        self._scope_costs = _roll_up(graph.root, self.layers)
+        self.totals = Row(self, self._scope_costs[graph.root], scope=graph.root)
+
+    @cached_property
+    def receptive_states(self) -> list[State]:
+        """Receptive fields by node, found when first asked for."""
+        return receptive_fields(self.graph)
+
+    @cached_property
+    def blocks(self) -> list[Row]:
+        """Every scope below the network, outer ones first."""
+        scopes = [scope for scope in self.graph.root.walk() if scope.parent is not None]
+        return [self.block(scope) for scope in scopes]
+
+    def block(self, scope: Scope) -> Row:
+        return Row(self, self._scope_costs[scope], scope=scope)
+
+    def row(self, node: Node) -> Row:
+        return self.layers[node.index - 1]
+
+    def depth_of(self, scope: Scope) -> int:
+        if scope not in self._depths:
+            root = scope is self.graph.root
+            self._depths[scope] = network_depth(self.graph) if root else scope_depth(scope)
+        return self._depths[scope]
+
+    def find(self, name: str) -> Row:
+        """The layer or block of that name; a unique part of the name is enough.
+
+        Raises NetworkNotFound naming near or matching ones.
+        """
+        rows = [*self.layers, *self.blocks]
+        for same in (str, plain):
+            exact = [row for row in rows if same(row.name) == same(name)]
+            if exact:
+                return exact[0]
+        wanted = plain(name)
+        layers = [row for row in self.layers if wanted in plain(row.name)]
+        ends = [row for row in layers if plain(row.name).endswith(wanted)]
+        found = ends if len(ends) == 1 else layers
+        if len(found) == 1:
+            return found[0]
+        if found:
+            shown = ", ".join(row.name for row in found[:6]) + (" ..." if len(found) > 6 else "")
+            raise NetworkNotFound(f"{received(name)} is a part of {len(found)} layers' names", hint=shown)
+        hint = did_you_mean(name, [row.name for row in rows[:20_000]])
+        raise NetworkNotFound(f"{self.graph.name} has no layer {received(name)}", hint=hint)
+
+
+def _roll_up(root: Scope, layers: list[Row]) -> dict[Scope, Costs]:
+    """The costs of every scope: the sum of what it holds."""
+    scopes = list(root.walk())
+    costs: dict[Scope, Costs] = {}
+    for scope in reversed(scopes):  # inner ones first
+        costs[scope] = total(
+            costs[child] if isinstance(child, Scope) else layers[child.index - 1].costs
+            for child in scope.children.values()
+        )
+    return costs

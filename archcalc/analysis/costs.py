@@ -1,0 +1,82 @@
+"""Costs: small records that add up, for one input of the batch and in elements, not bytes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcalc.graph import Node
+
+# Bytes of one element. Weights, activations and buffers alike.
+DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
+
+
+class Costs(NamedTuple):
+    """What a layer, a block or a network costs; a total is a sum of these and nothing else.
+
+    `read` are the weights and buffers a layer reads, shared ones included; `inputs` and `outputs`
+    are elements of the tensors it takes and gives.
+    """
+
+    params: int
+    buffers: int
+    mult_adds: int
+    additions: int
+    multiplications: int
+    divisions: int
+    comparisons: int
+    transcendentals: int
+    connections: int
+    neurons: int
+    inputs: int
+    outputs: int
+    read: int
+
+    @property
+    def operations(self) -> tuple[int, ...]:
+        """Operations that are not Mult-Adds, in the order of `ops.OPERATIONS`."""
+        return self[3:8]
+
+    @property
+    def flops(self) -> int:
+        """2 x Mult-Adds + every other operation."""
+        return 2 * self.mult_adds + sum(self[3:8])
+
+
+NOTHING = Costs(*[0] * 13)
+
+
+def layer_costs(node: Node, cache: dict[int, Costs]) -> Costs:
+    """A layer's costs; layers with equal facts share one record (`cache`, by the facts' id)."""
+    plain = node.shared_with is None and node.times == 1
+    found = cache.get(id(node.facts)) if plain else None
+    if found is None:
+        found = _costs(node)
+        if plain:
+            cache[id(node.facts)] = found
+    return found
+
+
+def _costs(node: Node) -> Costs:
+    facts, times = node.facts, node.times
+    own = node.shared_with is None  # shared parameters are counted where they were first used
+    return Costs(
+        facts.params if own else 0,
+        facts.buffers if own else 0,
+        facts.mult_adds * times,
+        *(count * times for count in facts.operations),
+        facts.connections * times,
+        facts.neurons * times,
+        sum(map(math.prod, facts.inputs)) * times,
+        sum(map(math.prod, facts.outputs)) * times,
+        (facts.params + facts.buffers) * times,
+    )
+
+
+def total(costs: Iterable[Costs]) -> Costs:
+    """The sum of records."""
+    columns = list(zip(*costs, strict=True))
+    return Costs(*map(sum, columns)) if columns else NOTHING

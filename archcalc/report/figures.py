@@ -1,0 +1,48 @@
+"""How figures are written: exact with separators, or with unit prefixes (1 K = 1000)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archcalc.report.columns import Column
+
+PREFIXES = ("", "K", "M", "G", "T", "P", "E")
+
+
+def figure(column: Column, value: Any, exact: bool) -> str:
+    """A cell's text."""
+    if value == "" or value is None:
+        return ""
+    if column.style == "count":
+        return f"{value:,}" if exact else prefixed(value)
+    if column.style == "bytes":
+        return f"{value:,}" if exact else prefixed(value, "B")
+    if column.style == "ratio":
+        return f"{value:.2f}"
+    if column.style == "share":
+        return f"{100 * value:.1f}%"
+    return argument(value)
+
+
+def argument(value: Any) -> str:
+    """A plain value: true, a fraction as a decimal, a list in brackets."""
+    from archcalc.spec.schema import shown
+
+    return shown(value)
+
+
+def prefixed(value: int, unit: str = "") -> str:
+    """Three significant digits and a prefix: 34944 is 34.9 K. Numbers below 1000 stay exact."""
+    power, scaled = 0, float(value)
+    while round(scaled, 2 - _digits(scaled)) >= 1000 and power < len(PREFIXES) - 1:
+        scaled, power = scaled / 1000, power + 1
+    if power == 0:
+        return f"{value} {unit}".rstrip()
+    places = max(0, 2 - _digits(scaled))
+    return f"{scaled:.{places}f} {PREFIXES[power]}{unit}"
+
+
+def _digits(scaled: float) -> int:
+    """0 for 1 to 9.99, 1 up to 99.9, 2 up to 999."""
+    return 0 if scaled < 9.995 else 1 if scaled < 99.95 else 2

@@ -1,0 +1,268 @@
+"""Table: which rows and columns are shown; the model all writers share.
+
+Rows form the tree of the network: blocks head their layers, down to `depth`; `fold` merges norms
+and activations into the layer they follow; `sort` and `top` give the layers alone, ranked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcalc.analysis.costs import total
+from archcalc.analysis.rows import Row
+from archcalc.errors import ColumnError, SettingError, received
+from archcalc.graph import Node, Scope
+from archcalc.report.columns import COLUMNS, DEFAULT, Column, column, first_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from archcalc.analysis import Analysis
+    from archcalc.spec.model import DeclaredTable
+
+FOLDED_ROLES = ("normalization", "activation")
+
+
+class Line(NamedTuple):
+    """A row as it is shown: how deep it is indented, its shown name, and whether it heads others."""
+
+    row: Row
+    level: int
+    name: str
+    heads: bool
+
+
+class Table(NamedTuple):
+    """The model that writers print: columns, lines, the total, a title and a caption."""
+
+    analysis: Analysis
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    title: str
+    caption: tuple[str, ...]
+    all_columns: bool  # no columns were asked for: machine formats carry every one
+
+    @property
+    def total(self) -> Row:
+        return self.analysis.totals
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that add up: layers, and blocks that stand for theirs."""
+        return [line.row for line in self.lines if not line.heads]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A flat dict for each row that adds up, as CSV has them."""
+        from archcalc.report.records import flat
+
+        return [flat(row) for row in self.rows]
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with a row for each layer and every column of the CSV."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_records())
+
+
+def tabulate(
+    analysis: Analysis,
+    *,
+    columns: Sequence[str] | None = None,
+    depth: int | None = None,
+    fold: bool = False,
+    sort: str | None = None,
+    top: int | None = None,
+) -> Table:
+    """The table of an analysis.
+
+    `columns` are column keys, arguments of blocks, or the one name of a table the spec declares;
+    `depth` shows that many levels and sums what is below; `sort` a numeric column's key, largest
+    first; `top` how many. Raises ColumnError or SettingError.
+    """
+    _at_least_one("depth", depth)
+    _at_least_one("top", top)
+    declared = _declared(analysis, columns)
+    if declared is not None:
+        return _declared_table(analysis, declared, depth)
+    chosen = _columns(analysis, columns)
+    lines = _tree(analysis, depth, fold, ())
+    if sort is not None or top is not None:
+        lines = _ranked(lines, sort or "mult_adds", top)
+    return Table(
+        analysis, chosen, tuple(lines), title(analysis), _caption(analysis, lines, top), columns is None
+    )
+
+
+def _at_least_one(name: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise SettingError(f"{name}: expected a whole number of at least 1, received {value}")
+
+
+# Columns.
+
+
+def _arguments(analysis: Analysis) -> list[str]:
+    """The arguments of all blocks the network uses."""
+    if analysis.spec is None:
+        return []
+    blocks = analysis.spec.blocks.values()
+    return list(dict.fromkeys(name for block in blocks for name in block.arguments))
+
+
+def _columns(analysis: Analysis, keys: Sequence[str] | None) -> tuple[Column, ...]:
+    if keys is None:
+        return tuple(COLUMNS[key] for key in DEFAULT)
+    if list(keys) == ["all"]:
+        return tuple(COLUMNS.values())
+    arguments = _arguments(analysis)
+    return tuple(column(key, arguments) for key in keys)
+
+
+def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable | None:
+    """The spec's own table, where its name is the one thing asked for."""
+    if keys is None or len(keys) != 1 or keys[0] in COLUMNS or keys[0] == "all":
+        return None
+    tables = analysis.spec.tables if analysis.spec else {}
+    if keys[0] in tables:
+        return tables[keys[0]]
+    if keys[0] == "paper":
+        known = ", ".join(tables)
+        raise ColumnError(
+            f"{analysis.graph.name} declares no table 'paper'",
+            hint=f"it declares {known}" if known else "a spec declares it under 'tables:'",
+        )
+    return None
+
+
+def _declared_table(analysis: Analysis, declared: DeclaredTable, depth: int | None) -> Table:
+    arguments = _arguments(analysis)
+    chosen = tuple(
+        first_of(keys, heading, arguments) for heading, keys in declared.columns.items()
+    )
+    lines = _tree(analysis, depth or declared.depth, declared.fold, declared.hide)
+    lines = [line for line in lines if not line.heads]
+    caption = (f"As {declared.source} heads its columns." if declared.source else "",)
+    hidden = [f"rows of {kind} are left out" for kind in declared.hide]
+    caption += (f"{', '.join(hidden)}; the total includes them.",) if hidden else ()
+    return Table(
+        analysis, chosen, tuple(lines), title(analysis), (*caption, *_caption(analysis, lines, None)), False
+    )
+
+
+# Lines.
+
+
+def _tree(
+    analysis: Analysis, depth: int | None, fold: bool, hide: tuple[str, ...]
+) -> list[Line]:
+    """The network as an indented tree, down to `depth` levels of scopes."""
+    folds = _folds(analysis) if fold else {}
+    folded = {id(row.node): row for row in _folded_rows(analysis, folds)}
+    lines: list[Line] = []
+    waiting: list[tuple[Scope | Node, int, int, str]] = [(analysis.graph.root, -1, 0, "")]
+    while waiting:
+        part, level, scopes, prefix = waiting.pop()
+        if isinstance(part, Node):
+            if part.index not in folds and part.op.kind not in hide:
+                row = folded.get(id(part)) or analysis.row(part)
+                lines.append(Line(row, level, prefix + part.name, False))
+            continue
+        if part.parent is not None:
+            if part.kind in hide:
+                continue
+            if depth is not None and scopes >= depth:
+                lines.append(Line(analysis.block(part), level, prefix + part.name, False))
+                continue
+            if part.kind == "branch" or not _worth_a_line(part):
+                prefix, level = f"{prefix}{part.name}/", level - 1
+            else:
+                lines.append(Line(analysis.block(part), level, prefix + part.name, True))
+                prefix = ""
+        inner = reversed(part.children.values())
+        waiting.extend((child, level + 1, scopes + 1, prefix) for child in inner)
+    return lines
+
+
+def _worth_a_line(scope: Scope) -> bool:
+    """A block in a branch's place (a residual body) is told by its layers' names alone."""
+    return scope.parent is None or scope.name not in scope.parent.branches
+
+
+def _folded_rows(analysis: Analysis, folds: dict[int, Node]) -> Iterator[Row]:
+    """A row for each weight layer that takes up the norms and activations after it."""
+    followers: dict[Node, list[Node]] = {}
+    for index, head in folds.items():
+        followers.setdefault(head, []).append(analysis.graph.nodes[index])
+    for head, nodes in followers.items():
+        costs = total(analysis.row(node).costs for node in (head, *nodes))
+        yield Row(analysis, costs, node=head, folded=tuple(nodes))
+
+
+def _folds(analysis: Analysis) -> dict[int, Node]:
+    """Norms and activations by index, with the weight layer whose row takes them up.
+
+    They follow it in its scope, one after another, and nobody else takes what lies between.
+    """
+    nodes = analysis.graph.nodes
+    uses = [0] * len(nodes)
+    for node in nodes:
+        for tensor in node.inputs:
+            uses[tensor.node] += 1
+    for output in analysis.graph.outputs:
+        uses[output.tensor.node] += 1
+    heads: dict[int, Node] = {}
+    for node in analysis.graph.layers:
+        if node.op.role not in FOLDED_ROLES or len(node.inputs) != 1:
+            continue
+        before = nodes[node.inputs[0].node]
+        head = heads.get(before.index, before)
+        if head.op.weighted and uses[before.index] == 1 and head.scope is node.scope:
+            heads[node.index] = head
+    return heads
+
+
+def _ranked(lines: list[Line], key: str, top: int | None) -> list[Line]:
+    """The rows that add up, by a numeric column, largest first, under their full names."""
+    by = COLUMNS.get(key)
+    if by is None or not by.is_number:
+        numeric = [name for name, one in COLUMNS.items() if one.is_number]
+        raise ColumnError(f"can't sort by {received(key)}", hint=f"columns with numbers: {', '.join(numeric)}")
+    flat = [Line(line.row, 0, line.row.name, False) for line in lines if not line.heads]
+    flat.sort(key=lambda line: by.get(line.row), reverse=True)
+    return flat[:top] if top else flat
+
+
+# Title and caption.
+
+
+def title(analysis: Analysis) -> str:
+    """The network's title with its settings that differ from their defaults, and the input."""
+    from archcalc.ops import spelled
+
+    name = analysis.spec.title if analysis.spec else analysis.graph.name
+    shape = spelled(analysis.graph.input.facts.outputs[0])
+    return f"{name}{settings_text(analysis)}, input {shape}"
+
+
+def settings_text(analysis: Analysis) -> str:
+    """` (alpha=0.5)` for the settings that differ from the network's own."""
+    from archcalc.spec.schema import shown
+
+    if analysis.spec is None:
+        return ""
+    own = analysis.spec.defaults
+    changed = {name: value for name, value in analysis.settings.items() if own.get(name) != value}
+    return f" ({', '.join(f'{k}={shown(v)}' for k, v in changed.items())})" if changed else ""
+
+
+def _caption(analysis: Analysis, lines: Sequence[Line], top: int | None) -> tuple[str, ...]:
+    """What the numbers mean, where a reader looks first."""
+    batch = f"batch {analysis.batch}, {analysis.dtype}"
+    notes = [
+        f"Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch}). "
+        "RF: receptive field.",
+        "1 K = 1000. FLOPs = 2 x Mult-Adds + other operations. A block's row sums its layers.",
+    ]
+    if top is not None and top < len(analysis.layers):
+        notes.insert(0, f"The top {len(lines)} of {len(analysis.layers)} layers.")
+    return tuple(notes)

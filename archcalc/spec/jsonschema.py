@@ -1,0 +1,362 @@
+"""The JSON Schema of the spec language (draft 2020-12), for editors to complete and check specs.
+
+Built from the tables the checker reads: the keys of `schema`, the kinds and fields of `ops`. What
+needs more than one key to judge (names that are defined, shapes that match) is the checker's alone:
+a spec that fails here is wrong, one that passes may still be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.ops.fields import EXPRESSION, REQUIRED, Field, Table
+from archcalc.spec.expressions import RESERVED
+from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, PAPER, STRUCTURE, TOP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcalc.ops import Op
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+HIDDEN = ("gates",)  # fields that expansion fills in
+
+_IDENTIFIER = r"^[^\W\d]\w*$"
+_NAME = r"""^[^\s/.@#,=:"'{}\[\]]+$"""
+_TEMPLATE = r"""^([^\s/.@#,=:"'{}\[\]]|\{[^{}]*\})+$"""
+
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """The schema of a whole spec file, made anew."""
+    return {
+        "$schema": DRAFT,
+        "title": "archcalc spec",
+        "description": "A network, layer by layer, as archcalc reads it.",
+        **_object(_top(), required=("input", "layers")),
+        "$defs": {**_shared(), **_kinds(), **_structure()},
+    }
+
+
+# Small words.
+
+
+def _object(
+    properties: Schema, required: Iterable[str] = (), others: bool | Schema = False
+) -> Schema:
+    made: Schema = {"type": "object", "properties": properties, "additionalProperties": others}
+    if needed := list(required):
+        made["required"] = needed
+    return made
+
+
+def _map(values: Schema, keys: Schema | None = None) -> Schema:
+    """An object whose keys the user chooses."""
+    made: Schema = {"type": "object", "additionalProperties": values}
+    return {**made, "propertyNames": keys} if keys else made
+
+
+def _nullable(schema: Schema) -> Schema:
+    """`relu:` with nothing after it is `relu`."""
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _list(items: Schema, least: int = 0) -> Schema:
+    made: Schema = {"type": "array", "items": items}
+    return {**made, "minItems": least} if least else made
+
+
+def _described(what: str, schema: Schema) -> Schema:
+    return {"description": what, **schema}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _spoken(doc: str | None) -> str:
+    """A docstring as one line."""
+    return " ".join((doc or "").split())
+
+
+_TEXT: Schema = {"type": ["string", "number", "boolean"], "minLength": 1}  # a scalar, as written
+_WORDS = _list(_TEXT)
+_CONDITION: Schema = {"anyOf": [{"type": "boolean"}, EXPRESSION]}
+
+
+# The file.
+
+
+def _top() -> Schema:
+    parts: Schema = {
+        "name": _described("the network's name; the file's, if left out", _name(_NAME)),
+        "title": _described("the network's title, as a heading", _TEXT),
+        "doc": _described("what a reader should know about the network", _TEXT),
+        "paper": _described("where the network was published", _paper()),
+        "aliases": _described("other names the network is found by", _WORDS),
+        "settings": _described("values a user can choose, with their defaults", _settings()),
+        "input": _described("the input's shape: channels, then the spatial sizes", _input()),
+        "blocks": _described("parts that are used as layers, with arguments", _blocks()),
+        "layers": _ref("layers"),
+        "outputs": _described("the network's outputs; the last layer, if left out", _outputs()),
+        "variants": _described("several networks in one file, by name", _variants()),
+        "tables": _described("tables as a paper heads them: `--columns NAME`", _tables()),
+    }
+    return {key: parts[key] for key in TOP}
+
+
+def _name(pattern: str) -> Schema:
+    return {**_TEXT, "pattern": pattern, "maxLength": 200}
+
+
+def _paper() -> Schema:
+    parts = {
+        "title": "its title",
+        "authors": "its authors",
+        "year": "the year it appeared",
+        "venue": "the conference or journal",
+        "arxiv": "its arXiv number, in quotes: '1409.4842'",
+        "doi": "its DOI",
+        "url": "where it can be read",
+    }
+    return _object({key: _described(parts[key], _TEXT) for key in PAPER})
+
+
+def _identifiers(*but: str) -> Schema:
+    """Keys that expressions can use as names."""
+    return {"pattern": _IDENTIFIER, "not": {"enum": sorted(RESERVED.union(but))}}
+
+
+def _settings() -> Schema:
+    value = _ref("value")
+    parts = {
+        "default": _described("its value where none is chosen", value),
+        "choices": _described("the only values it may have", _list(value)),
+        "minimum": _described("the least number it may be", {"type": "number"}),
+        "doc": _described("what it means", _TEXT),
+    }
+    return _map({"anyOf": [value, _object(parts, required=("default",))]}, _identifiers())
+
+
+def _input() -> Schema:
+    size = {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]}
+    return {**_list(size, least=1), "maxItems": 8}
+
+
+def _blocks() -> Schema:
+    arguments = _map(_ref("term"), _identifiers(*COMMON))
+    parts = {
+        "doc": _described("what the block is", _TEXT),
+        "arguments": _described("names with their defaults, or the word `required`", arguments),
+        "layers": _ref("layers"),
+    }
+    taken = [*LAYER_KINDS, *STRUCTURE]
+    return _map(_object(parts, required=("layers",)), {"pattern": _NAME, "not": {"enum": taken}})
+
+
+def _outputs() -> Schema:
+    parts = {
+        "from": _described("the layer", _TEXT),
+        "name": _described("what the output is called; the layer's name, if left out", _TEXT),
+        "auxiliary": _described(
+            "an auxiliary head: it doesn't count towards depth", {"type": "boolean"}
+        ),
+        "when": _described("whether there is such an output", _CONDITION),
+    }
+    return _list({"anyOf": [_TEXT, _object(parts, required=("from",))]}, least=1)
+
+
+def _variants() -> Schema:
+    parts = {
+        "title": _described("the variant's title", _TEXT),
+        "aliases": _described("other names the variant is found by", _WORDS),
+        "settings": _described("settings that differ from their defaults", _map(_ref("value"))),
+    }
+    return {**_map(_object(parts), {"pattern": _NAME}), "minProperties": 1}
+
+
+def _tables() -> Schema:
+    column = {"anyOf": [_TEXT, _list(_TEXT)]}
+    parts = {
+        "source": _described("the paper's table", _TEXT),
+        "depth": _described("the level of blocks it shows", {"type": "integer", "minimum": 1}),
+        "fold": _described(
+            "merge normalizations and activations into the layer before", {"type": "boolean"}
+        ),
+        "hide": _described("layer kinds and blocks it leaves out", _WORDS),
+        "columns": _described(
+            "headings, each with a column or a block's argument, or the first of several",
+            _map(column),
+        ),
+    }
+    return _map(_object(parts, required=("columns",)))
+
+
+# What several places share.
+
+
+def _shared() -> Schema:
+    scalar = {"type": ["string", "number", "boolean"]}
+    return {
+        "value": _described(
+            "a number, true, false, a word or a list of these",
+            {"anyOf": [scalar, _list(_ref("value"))]},
+        ),
+        "term": _described(
+            "a number, true, false, an expression or a list of these",
+            {"anyOf": [scalar, _list(_ref("term"))]},
+        ),
+        "layers": _described("layers, each fed by the one before", _list(_ref("layer"))),
+        "layer": _layer(),
+        "common": _object(_every_layer(), others=True),
+        "call": _described(
+            "a block used as a layer, with its arguments",
+            _nullable(_object(_common(), others=_ref("term"))),
+        ),
+    }
+
+
+def _layer() -> Schema:
+    """A kind or a block alone, or one key with its fields."""
+    known = [*LAYER_KINDS, *STRUCTURE]
+    fields = [name for name in known if name in STRUCTURE or name in JOINS or _needs(name)]
+    alone = [name for name in known if name not in fields]
+    return {
+        "anyOf": [
+            {
+                "type": "string",
+                "minLength": 1,
+                "anyOf": [{"enum": alone}, {"type": "string", "not": {"enum": fields}}],
+            },
+            {
+                **_object({name: _ref(name) for name in known}, others=_ref("call")),
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
+        ]
+    }
+
+
+def _common() -> Schema:
+    """What every layer takes, by reference."""
+    return {key: _ref(f"common/properties/{key}") for key in COMMON}
+
+
+def _every_layer() -> Schema:
+    references = {"anyOf": [_TEXT, _list(_TEXT, least=1)]}
+    parts = {
+        "name": _described(
+            "the layer's name, with `{expressions}`; kind and number, if left out",
+            _name(_TEMPLATE),
+        ),
+        "from": _described("the earlier layers it takes; the one before, if left out", references),
+        "weights": _described("an earlier layer or block whose parameters it shares", _TEXT),
+        "when": _described("whether it is there", _CONDITION),
+        "label": _described("what tables call it in place of its kind", _TEXT),
+    }
+    return {key: parts[key] for key in COMMON}
+
+
+# Layer kinds.
+
+
+def _kinds() -> Schema:
+    return {name: _join(op) if name in JOINS else _kind(op) for name, op in LAYER_KINDS.items()}
+
+
+def _kind(op: type[Op]) -> Schema:
+    needed = _needs(op.kind)
+    made = _object({**_own(op), **_common()}, required=needed)
+    made = made if needed else _nullable(made)
+    return {"title": op.title, "description": _spoken(op.__doc__), **made}
+
+
+def _join(op: type[Op]) -> Schema:
+    """Branches under names of their own, or earlier layers under `from`."""
+    properties = {**_own(op), **_common()}
+    known = {"propertyNames": {"enum": list(properties)}}
+    branch = _described("a branch; the empty list passes the input on", _ref("layers"))
+    return {
+        "title": op.title,
+        "description": _spoken(op.__doc__),
+        **_object(properties, others=branch),
+        "if": {"required": ["from"]},
+        "then": known,
+        "else": {"not": known},
+    }
+
+
+def _needs(kind: str) -> list[str]:
+    """The fields a kind can't do without."""
+    fields = LAYER_KINDS[kind].fields.values()
+    needed = [field.name for field in fields if field.default is REQUIRED]
+    return [*needed, "switches"] if kind == "maxunpool" else needed
+
+
+def _own(op: type[Op]) -> Schema:
+    """A kind's own fields; max unpooling takes its second input by name."""
+    own = {name: _field(field) for name, field in op.fields.items() if name not in HIDDEN}
+    if op.kind == "maxunpool":
+        own["switches"] = _described("the max pool whose switches it uses", _TEXT)
+    return own
+
+
+def _field(field: Field) -> Schema:
+    made = field.schema()
+    if isinstance(field, Table):  # its rows may come from a setting
+        made = {"anyOf": [made, EXPRESSION]}
+    made = _described(field.doc, made)
+    if field.default is not REQUIRED and field.default is not None:
+        made["default"] = _plain(field)
+    return made
+
+
+def _plain(field: Field) -> Any:
+    """A default as JSON has it."""
+    value = field.default
+    return value if isinstance(value, (bool, int, str)) else float(value)
+
+
+# Structure.
+
+
+def _structure() -> Schema:
+    variable: Schema = {"type": "string", **_identifiers()}
+    times = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
+    lists = {"anyOf": [_list(_ref("term")), EXPRESSION]}
+    parts = {
+        "repeat": _described(
+            "the same layers several times, one after another",
+            _object(
+                {
+                    "times": _described("how often", times),
+                    "index": _described("a name for the turn, counted from 0", variable),
+                    "layers": _ref("layers"),
+                },
+                required=("times", "layers"),
+            ),
+        ),
+        "for": _described(
+            "the layers once for each item of one or several lists, which go in step",
+            _object(
+                {
+                    "each": _described("names with their lists", _map(lists, _identifiers())),
+                    "layers": _ref("layers"),
+                },
+                required=("each", "layers"),
+            ),
+        ),
+        "when": _described("layers that depend on a condition", _when()),
+    }
+    return {key: parts[key] for key in STRUCTURE}
+
+
+def _when() -> Schema:
+    parts = {
+        "condition": _described("true or false", _CONDITION),
+        "layers": _ref("layers"),
+        "else": _described("layers where it is false", _ref("layers")),
+    }
+    either = [{"required": ["layers"]}, {"required": ["else"]}]
+    return {**_object(parts, required=("condition",)), "anyOf": either}
