@@ -1,0 +1,60 @@
+"""archcalc: what convolutional networks cost, layer by layer, and why.
+
+    import archcalc
+
+    analysis = archcalc.analyze("mobilenet", alpha=0.5, resolution=160)
+    analysis.totals.mult_adds, analysis.totals.params
+    archcalc.tabulate(analysis, depth=1).to_pandas()
+    archcalc.explain(analysis, "fc")
+
+Nothing is imported before it is used; torch and pandas only by what needs them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Analysis as Analysis
+    from archcalc.api import analyze as analyze
+    from archcalc.api import explain as explain
+    from archcalc.api import load as load
+    from archcalc.api import networks as networks
+    from archcalc.errors import ArchcalcError as ArchcalcError
+    from archcalc.graph import Graph as Graph
+    from archcalc.graph import GraphBuilder as GraphBuilder
+    from archcalc.report.table import Table as Table
+    from archcalc.report.table import tabulate as tabulate
+    from archcalc.spec.expansion import expand as expand
+    from archcalc.spec.model import Spec as Spec
+
+_HOMES = {
+    "Analysis": "analysis",
+    "ArchcalcError": "errors",
+    "Graph": "graph",
+    "GraphBuilder": "graph",
+    "Spec": "spec.model",
+    "Table": "report.table",
+    "analyze": "api",
+    "expand": "spec.expansion",
+    "explain": "api",
+    "load": "api",
+    "networks": "api",
+    "tabulate": "report.table",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archcalc' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"archcalc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -49,6 +49,7 @@ class Analysis:
         self.itemsize = DTYPES[dtype]
         self.spec = spec
         self.settings = dict(settings or {})
+        self.label = graph.name + self.changed("@", ",")
         self._depths: dict[Scope, int] = {}
         cache: dict[int, Costs] = {}
         self.layers = [Row(self, layer_costs(node, cache), node=node) for node in graph.layers]
@@ -65,6 +66,14 @@ class Analysis:
         """Every scope below the network, outer ones first."""
         scopes = [scope for scope in self.graph.root.walk() if scope.parent is not None]
         return [self.block(scope) for scope in scopes]
+
+    def changed(self, before: str, between: str, after: str = "") -> str:
+        """The settings that differ from the network's own: `@alpha=0.5,resolution=160`."""
+        from archcalc.spec.schema import shown
+
+        own = self.spec.defaults if self.spec else {}
+        pairs = [f"{k}={shown(v)}" for k, v in self.settings.items() if k in own and own[k] != v]
+        return f"{before}{between.join(pairs)}{after}" if pairs else ""
 
     def block(self, scope: Scope) -> Row:
         return Row(self, self._scope_costs[scope], scope=scope)

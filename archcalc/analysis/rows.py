@@ -59,7 +59,7 @@ class Row:
     @property
     def name(self) -> str:
         """The full name; the network's own for its total."""
-        return self.part.path or self.analysis.graph.name
+        return self.part.path or self.analysis.label
 
     @property
     def block(self) -> str:

@@ -180,7 +180,7 @@ class Softmax(Weightless):
 
     kind = "softmax"
     title = "softmax"
-    role = "activation"
+    role = "softmax"  # an output of its own in papers' tables: never folded
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         return inputs

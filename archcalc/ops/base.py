@@ -46,6 +46,8 @@ Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
 Dimensions = tuple["int | Derived", ...]
 
+MOST_ELEMENTS = 10**15  # along one axis of an output: keeps every product printable
+
 OPERATIONS = ("additions", "multiplications", "divisions", "comparisons", "transcendentals")
 
 
@@ -90,6 +92,7 @@ class Op:
     arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
     fields: ClassVar[dict[str, f.Field]] = {}
     key: tuple[Any, ...]
+    _hash: int
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, f.Field)}
@@ -104,13 +107,14 @@ class Op:
         own = {name: _field_value(self, field, values) for name, field in self.fields.items()}
         self.__dict__.update(own)
         self.key = (type(self), *own.values())
+        self._hash = hash(self.key)
         self.check()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Op) and self.key == other.key
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self._hash
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.values().items())
@@ -172,8 +176,7 @@ class Op:
         self._check_arity(len(inputs))
         outputs = tuple(tuple(int(d) for d in dims) for dims in self.output(inputs))
         for shape in outputs:
-            if min(shape, default=1) < 1:
-                raise LayerError(f"the output would be {spelled(shape)}; every size must be 1 or more")
+            _check_sizes(shape)
         operations = self.operations(inputs, outputs)
         return Facts(
             inputs,
@@ -215,11 +218,19 @@ class Weightless(Op):
 
 
 def _field_value(op: Op, field: f.Field, values: Mapping[str, Any]) -> Any:
-    if field.name in values:
-        return field.convert(values[field.name])
+    value = values.get(field.name)
+    if value is not None or (field.name in values and field.default is not None):
+        return field.convert(value)
     if field.default is f.REQUIRED:
         raise LayerError(f"{op.kind} needs '{field.name}': {field.expected}")
     return field.default
+
+
+def _check_sizes(shape: Shape) -> None:
+    if min(shape, default=1) < 1:
+        raise LayerError(f"the output would be {spelled(shape)}; every size must be 1 or more")
+    if max(shape, default=1) > MOST_ELEMENTS:
+        raise LayerError(f"the output would be {spelled(shape)}; the largest size is {MOST_ELEMENTS}")
 
 
 # Small words shared by the families.

@@ -13,6 +13,7 @@ from archcalc.errors import LayerError, received
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 LARGEST = 10**9  # no size of a real network comes near; keeps every product small
+MOST_ITEMS = 10_000  # of a list of sizes, or connections of a table
 
 EXPRESSION = {"type": "string", "description": "an expression, such as `2 * channels`"}
 
@@ -69,7 +70,7 @@ class Sizes(Integer):
         self.expected = f"{_whole(minimum)} or a list of them, one an axis"
 
     def convert(self, value: Any) -> int | tuple[int, ...]:
-        if isinstance(value, (list, tuple)) and value:
+        if isinstance(value, (list, tuple)) and 0 < len(value) <= MOST_ITEMS:
             if all(type(item) is int and self.minimum <= item <= self.maximum for item in value):
                 return tuple(value)
             raise self.refuse(value)
@@ -181,7 +182,10 @@ class Table(Field):
             raise self.refuse(value)
         grouped = all(isinstance(g, (list, tuple)) and g and _is_row(g[0]) for g in value)
         groups = value if grouped else _runs(value)
-        return tuple(tuple(self._row(row) for row in group) for group in groups)
+        table = tuple(tuple(self._row(row) for row in group) for group in groups)
+        if (count := sum(len(row) for group in table for row in group)) > MOST_ITEMS:
+            raise LayerError(f"table: expected at most {MOST_ITEMS} connections, received {count}")
+        return table
 
     def _row(self, row: Any) -> tuple[int, ...]:
         if not _is_row(row) or not row or not all(map(_is_size, row)) or len(set(row)) < len(row):

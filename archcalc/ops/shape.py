@@ -108,8 +108,8 @@ class Pad(_Move):
 
     def _sides(self, inputs: Shapes) -> list[tuple[int, int]]:
         rank = len(inputs[0]) - 1
-        if rank == 0:
-            return [_pair(p) for p in _each(self.channels, 1, "channels")]
+        if rank == 0 and self.padding != 0:
+            spatial(inputs[0], self)
         channels = _each(self.channels, 1, "channels")
         return [_pair(p) for p in (*channels, *_each(self.padding, rank, "padding"))]
 
@@ -123,7 +123,8 @@ class Pad(_Move):
         )
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
-        return (tuple(Sliding(1, 1, b, a) for b, a in self._sides(inputs)[1:]),)
+        sides = self._sides(inputs)[1:]
+        return (tuple(Sliding(1, 1, b, a) for b, a in sides) if sides else POINTWISE,)
 
 
 def _each(value: Any, count: int, name: str) -> tuple[Any, ...]:

@@ -172,7 +172,7 @@ def resolve(n: int, slide: Slide) -> Sliding:
     elif p == "same" and s != 1:
         raise LayerError(f"padding same: expected stride 1, received stride {s}", hint="same_tf allows it")
     else:
-        wanted = 0 if p == "valid" else max((-(-n // s) - 1) * s + slide.reach - n, 0)
+        wanted = same_padding(n, slide).number
         before, after = wanted // 2, wanted - wanted // 2
     if slide.reach > n + before + after:
         dilated = f" (dilated by {d} to {slide.reach})" if d > 1 else ""
@@ -181,6 +181,19 @@ def resolve(n: int, slide: Slide) -> Sliding:
             f"({n} + {before} + {after})"
         )
     return Sliding(k, s, before, after, d)
+
+
+def same_padding(n: int, slide: Slide) -> Derived:
+    """Padding before and after together, for the words `same`, `same_tf` and `valid`.
+
+    Enough for ceil(n/s) outputs (TensorFlow's rule; with stride 1 it is PyTorch's).
+    """
+    if slide.padding == "valid":
+        return formula("0")()
+    outputs = -(-n // slide.stride)
+    return formula("max((n_out - 1)*s + d*(k - 1) + 1 - n, 0)")(
+        n_out=outputs, s=slide.stride, d=slide.dilation, k=slide.kernel, n=n
+    )
 
 
 def output_size(n: int, slide: Slide, window: Sliding) -> Derived:

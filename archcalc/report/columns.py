@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """One column: `key` is its name in options and machine formats.
 
-    `style` is text, count (unit prefixes), bytes, ratio, share (a bar); `get` takes a row.
+    `style` is text, label (a short text to the right), plain (a number or argument as it is), count
+    (unit prefixes), bytes, ratio or share (a bar); `get` takes a row.
     """
 
     key: str
@@ -28,6 +29,12 @@ class Column(NamedTuple):
 
     @property
     def is_number(self) -> bool:
+        """Whether rows can be ranked by it."""
+        return self.style not in ("text", "label")
+
+    @property
+    def right(self) -> bool:
+        """Whether its cells are aligned to the right."""
         return self.style != "text"
 
 
@@ -85,6 +92,16 @@ def _axis(axis: Any, name: str) -> str:
     return str(getattr(axis, name)) if isinstance(axis, AxisField) else "?"
 
 
+def _paper(row: Row, key: str) -> str:
+    spec = row.analysis.spec
+    return spec.paper.get(key, "") if spec else ""
+
+
+def _title(row: Row) -> str:
+    spec = row.analysis.spec
+    return spec.title if spec else row.analysis.graph.name
+
+
 def _operation(position: int) -> Callable[[Row], int]:
     return lambda row: row.operations[position]
 
@@ -102,16 +119,16 @@ _ALL = (
     Column("stride", "Stride", "text", _part("stride"), "stride"),
     Column("padding", "Padding", "text", _padding, "padding, before+after where they differ"),
     Column("dilation", "Dilation", "text", _part("dilation"), "dilation"),
-    Column("groups", "Groups", "text", lambda row: row.groups or "", "groups of channels"),
-    Column("receptive_field", "RF", "text", _field("size"), "receptive field: size"),
-    Column("rf_stride", "RF stride", "text", _field("stride"), "receptive field: stride"),
-    Column("rf_start", "RF start", "text", _field("start"), "receptive field: first input index"),
+    Column("groups", "Groups", "label", lambda row: row.groups or "", "groups of channels"),
+    Column("receptive_field", "RF", "label", _field("size"), "receptive field: size"),
+    Column("rf_stride", "RF stride", "label", _field("stride"), "receptive field: stride"),
+    Column("rf_start", "RF start", "label", _field("start"), "receptive field: first input index"),
     Column("depth", "Depth", "plain", lambda row: row.depth, "weight layers on the longest path"),
     Column("params", "Params", "count", lambda row: row.params, "trainable parameters"),
-    Column("params_share", "Params %", "share", lambda row: row.params_share, "share of all params"),
+    Column("params_share", "Params share", "share", lambda row: row.params_share, "share of all params"),
     Column("buffers", "Buffers", "count", lambda row: row.buffers, "elements that training leaves alone"),
     Column("mult_adds", "Mult-Adds", "count", lambda row: row.mult_adds, "multiply-accumulates"),
-    Column("share", "Mult-Adds %", "share", lambda row: row.share, "share of all Mult-Adds"),
+    Column("share", "Share", "share", lambda row: row.share, "share of all Mult-Adds"),
     Column("flops", "FLOPs", "count", lambda row: row.flops, "2 x Mult-Adds + other operations"),
     *(
         Column(name, name.capitalize(), "count", _operation(i), f"{name} that are not Mult-Adds")
@@ -130,6 +147,12 @@ _ALL = (
     Column("shared_with", "Shares with", "text", lambda row: row.shared_with or "", "whose params it uses"),
     Column("times", "Times", "plain", lambda row: row.times, "how often it is applied"),
 )  # fmt: skip
+
+# Of whole networks only.
+NETWORK_COLUMNS = {
+    "year": Column("year", "Year", "label", lambda row: _paper(row, "year"), "of the paper"),
+    "title": Column("title", "Title", "text", lambda row: _title(row), "the network's title"),
+}
 
 COLUMNS = {column.key: column for column in _ALL}
 DEFAULT = ("name", "output", "window", "receptive_field", "params", "mult_adds", "share")
@@ -152,7 +175,7 @@ def column(key: str, arguments: Iterable[str] = ()) -> Column:
 
 def argument_column(key: str, heading: str) -> Column:
     """A block's own argument as a column; blank where a row has none."""
-    return Column(key, heading, "plain", lambda row: row.arguments.get(key, ""), f"argument {key}")
+    return Column(key, heading, "label", lambda row: row.arguments.get(key, ""), f"argument {key}")
 
 
 def first_of(keys: tuple[str, ...], heading: str, arguments: Iterable[str]) -> Column:

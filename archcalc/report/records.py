@@ -12,6 +12,8 @@ from archcalc.ops import OPERATIONS, spelled
 from archcalc.ops.base import axes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from archcalc.analysis import Analysis
     from archcalc.analysis.rows import Row
     from archcalc.report.table import Table
@@ -21,8 +23,14 @@ SAFE = 2**53  # larger integers are written as strings, for readers that have do
 
 
 def document(table: Table) -> dict[str, Any]:
-    """The whole JSON object of a table: network, settings, conventions, layers, blocks, totals."""
-    analysis = table.analysis
+    """The whole JSON object of a table: network, settings, conventions, layers, blocks, totals.
+
+    A list of networks is an object with `networks`, each with its totals.
+    """
+    if table.total is None:
+        rows = [line.row for line in table.lines]
+        return {"schema_version": SCHEMA_VERSION, "networks": [_listed(row.analysis) for row in rows]}
+    analysis = table.total.analysis
     return {
         "schema_version": SCHEMA_VERSION,
         "network": network(analysis),
@@ -34,11 +42,20 @@ def document(table: Table) -> dict[str, Any]:
     }
 
 
+def _listed(analysis: Analysis) -> dict[str, Any]:
+    return {
+        **network(analysis),
+        "settings": {name: plain(value) for name, value in analysis.settings.items()},
+        "totals": record(analysis.totals),
+    }
+
+
 def network(analysis: Analysis) -> dict[str, Any]:
     """What the network is called and where it comes from."""
     spec = analysis.spec
     return {
         "name": analysis.graph.name,
+        "label": analysis.label,
         "title": spec.title if spec else analysis.graph.name,
         "paper": dict(spec.paper) if spec else {},
         "input": list(analysis.graph.input.facts.outputs[0]),
@@ -62,8 +79,9 @@ def conventions(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def record(row: Row) -> dict[str, Any]:
-    """One row with every figure; integers above 2**53 are strings."""
+def record(row: Row, whole: Callable[[int], Any] | None = None) -> dict[str, Any]:
+    """One row with every figure; `whole` writes integers: as strings above 2**53 if left out."""
+    whole = whole or plain
     window = row.window
     return {
         "name": row.name,
@@ -81,17 +99,17 @@ def record(row: Row) -> dict[str, Any]:
         "groups": row.groups,
         "arguments": {name: plain(value) for name, value in row.arguments.items()},
         "parameters": _parameters(row),
-        "params": plain(row.params),
-        "buffers": plain(row.buffers),
-        "mult_adds": plain(row.mult_adds),
-        "flops": plain(row.flops),
-        "operations": dict(zip(OPERATIONS, map(plain, row.operations), strict=True)),
-        "connections": plain(row.connections),
-        "neurons": plain(row.neurons),
-        "output_elements": plain(row.output_elements),
-        "output_bytes": plain(row.output_bytes),
-        "weight_bytes": plain(row.weight_bytes),
-        "bytes_moved": plain(row.bytes_moved),
+        "params": whole(row.params),
+        "buffers": whole(row.buffers),
+        "mult_adds": whole(row.mult_adds),
+        "flops": whole(row.flops),
+        "operations": dict(zip(OPERATIONS, map(whole, row.operations), strict=True)),
+        "connections": whole(row.connections),
+        "neurons": whole(row.neurons),
+        "output_elements": whole(row.output_elements),
+        "output_bytes": whole(row.output_bytes),
+        "weight_bytes": whole(row.weight_bytes),
+        "bytes_moved": whole(row.bytes_moved),
         "arithmetic_intensity": row.arithmetic_intensity,
         "depth": row.depth,
         "receptive_field": _receptive_field(row),
@@ -153,7 +171,7 @@ def plain(value: Any) -> Any:
 
 def flat(row: Row) -> dict[str, Any]:
     """A row as one line of CSV: shapes as 64x112x112, an axis' values as kernel_h, kernel_w."""
-    nested = record(row)
+    nested = record(row, whole=int)
     letters = axes(max(2, len(row.analysis.graph.input.facts.outputs[0]) - 1))
     line: dict[str, Any] = {}
     for key, value in nested.items():

@@ -12,7 +12,14 @@ from archcalc.analysis.costs import total
 from archcalc.analysis.rows import Row
 from archcalc.errors import ColumnError, SettingError, received
 from archcalc.graph import Node, Scope
-from archcalc.report.columns import COLUMNS, DEFAULT, Column, column, first_of
+from archcalc.report.columns import (
+    COLUMNS,
+    DEFAULT,
+    NETWORK_COLUMNS,
+    Column,
+    column,
+    first_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,18 +40,14 @@ class Line(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The model that writers print: columns, lines, the total, a title and a caption."""
+    """The model that writers print: columns, lines, a total, a title and a caption."""
 
-    analysis: Analysis
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
+    total: Row | None
     title: str
     caption: tuple[str, ...]
     all_columns: bool  # no columns were asked for: machine formats carry every one
-
-    @property
-    def total(self) -> Row:
-        return self.analysis.totals
 
     @property
     def rows(self) -> list[Row]:
@@ -88,9 +91,20 @@ def tabulate(
     lines = _tree(analysis, depth, fold, ())
     if sort is not None or top is not None:
         lines = _ranked(lines, sort or "mult_adds", top)
+    caption = _caption(analysis, lines, top)
     return Table(
-        analysis, chosen, tuple(lines), title(analysis), _caption(analysis, lines, top), columns is None
+        chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None
     )
+
+
+def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) -> Table:
+    """One line for each network, without a total."""
+    keys = columns or ("name", "year", "title", "params", "mult_adds")
+    chosen = [NETWORK_COLUMNS.get(key) or column(key) for key in keys]
+    known = tuple(one._replace(heading="Network") if one.key == "name" else one for one in chosen)
+    lines = tuple(Line(analysis.totals, 0, analysis.label, False) for analysis in analyses)
+    noted = (CONVENTION.format(batch="batch 1"), "1 K = 1000.") if columns is None else ()
+    return Table(known, lines, None, "", noted, columns is None)
 
 
 def _at_least_one(name: str, value: int | None) -> None:
@@ -142,11 +156,11 @@ def _declared_table(analysis: Analysis, declared: DeclaredTable, depth: int | No
     lines = _tree(analysis, depth or declared.depth, declared.fold, declared.hide)
     lines = [line for line in lines if not line.heads]
     caption = (f"As {declared.source} heads its columns." if declared.source else "",)
-    hidden = [f"rows of {kind} are left out" for kind in declared.hide]
-    caption += (f"{', '.join(hidden)}; the total includes them.",) if hidden else ()
-    return Table(
-        analysis, chosen, tuple(lines), title(analysis), (*caption, *_caption(analysis, lines, None)), False
-    )
+    present = {row.kind for row in (*analysis.layers, *analysis.blocks)}
+    hidden = ", ".join(kind for kind in declared.hide if kind in present)
+    caption += (f"Rows left out, though in the total: {hidden}.",) if hidden else ()
+    caption += _caption(analysis, lines, None)
+    return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, False)
 
 
 # Lines.
@@ -241,26 +255,19 @@ def title(analysis: Analysis) -> str:
 
     name = analysis.spec.title if analysis.spec else analysis.graph.name
     shape = spelled(analysis.graph.input.facts.outputs[0])
-    return f"{name}{settings_text(analysis)}, input {shape}"
+    return f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}"
 
 
-def settings_text(analysis: Analysis) -> str:
-    """` (alpha=0.5)` for the settings that differ from the network's own."""
-    from archcalc.spec.schema import shown
-
-    if analysis.spec is None:
-        return ""
-    own = analysis.spec.defaults
-    changed = {name: value for name, value in analysis.settings.items() if own.get(name) != value}
-    return f" ({', '.join(f'{k}={shown(v)}' for k, v in changed.items())})" if changed else ""
+CONVENTION = (
+    "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."
+)
 
 
 def _caption(analysis: Analysis, lines: Sequence[Line], top: int | None) -> tuple[str, ...]:
     """What the numbers mean, where a reader looks first."""
     batch = f"batch {analysis.batch}, {analysis.dtype}"
     notes = [
-        f"Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch}). "
-        "RF: receptive field.",
+        CONVENTION.format(batch=batch) + " RF: receptive field.",
         "1 K = 1000. FLOPs = 2 x Mult-Adds + other operations. A block's row sums its layers.",
     ]
     if top is not None and top < len(analysis.layers):

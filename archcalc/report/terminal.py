@@ -88,22 +88,22 @@ def layout(
 ) -> list[list[Styled]]:
     """The lines of a table, each a list of styled texts, no wider than `width` if names allow."""
     cells = [_cells(table, line.row, _shown_name(line), exact, signs) for line in table.lines]
-    total = _cells(table, table.total, "total", exact, signs)
+    total = _total_cells(table, table.total, exact, signs) if table.total else None
     headings = [column.heading for column in table.columns]
-    widths = _widths([headings, *cells, total], table.columns, width)
+    widths = _widths([headings, *cells, *([total] if total else [])], table.columns, width)
     rule: list[Styled] = [(signs.rule * (sum(widths) + 2 * (len(widths) - 1)), "dim")]
     body = [
         _line(texts, widths, table.columns, _style(line), signs)
         for texts, line in zip(cells, table.lines, strict=True)
     ]
+    title: list[list[Styled]] = [[(table.title, "bold")], []] if table.title else []
+    summed = [rule, _line(total, widths, table.columns, "bold", signs)] if total else []
     return [
-        [(table.title, "bold")],
-        [],
+        *title,
         _line(headings, widths, table.columns, "bold", signs),
         rule,
         *body,
-        rule,
-        _line(total, widths, table.columns, "bold", signs),
+        *(summed or [[]]),
         *([(text, "dim")] for note in table.caption for text in _wrap(note, width or PLAIN_WIDTH)),
     ]
 
@@ -116,14 +116,14 @@ def _style(line: Line) -> str:
     if line.heads:
         return "bold cyan"
     costs = line.row.costs
-    return "" if costs.params or costs.mult_adds else "dim"
+    return "" if costs.params or costs.mult_adds or line.row.scope else "dim"
 
 
 def _cells(table: Table, row: Row, name: str, exact: bool, signs: Signs) -> list[str]:
     return [
         name if column.key == "name" else _cell(column, row, exact, signs)
         for column in table.columns
-    ] if name != "total" else _total_cells(table, row, exact, signs)
+    ]
 
 
 def _total_cells(table: Table, row: Row, exact: bool, signs: Signs) -> list[str]:
@@ -186,14 +186,10 @@ def _line(
     texts: Sequence[str], widths: Sequence[int], columns: Sequence[Column], style: str, signs: Signs
 ) -> list[Styled]:
     aligned = [
-        _fit(text, width, _right(column), signs)
+        _fit(text, width, column.right, signs)
         for text, width, column in zip(texts, widths, columns, strict=True)
     ]
     return [("  ".join(aligned).rstrip(), style)]
-
-
-def _right(column: Column) -> bool:
-    return column.is_number or column.key in ("receptive_field", "rf_stride", "rf_start", "groups")
 
 
 def _fit(text: str, width: int, right: bool, signs: Signs) -> str:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import OutputError, did_you_mean, received
+from archcalc.report.columns import NETWORK_COLUMNS
 from archcalc.report.figures import figure
 
 if TYPE_CHECKING:
@@ -54,16 +55,33 @@ def to_json(table: Table, exact: bool) -> str:
     return json_text(document(table))
 
 
-def json_text(value: Any) -> str:
+def json_text(value: dict[str, Any]) -> str:
+    """A JSON object, a line for each key and for each object in a list: easy to read and to grep."""
     import json
 
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    def line(item: Any) -> str:
+        return json.dumps(item, ensure_ascii=False)
+
+    parts = []
+    for key, item in value.items():
+        if isinstance(item, list) and item and isinstance(item[0], dict):
+            rows = ",\n".join(f"    {line(one)}" for one in item)
+            parts.append(f"  {line(key)}: [\n{rows}\n  ]")
+        else:
+            parts.append(f"  {line(key)}: {line(item)}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def to_csv(table: Table, exact: bool) -> str:
     """Every column and exact figures, or the columns that were asked for."""
     if table.all_columns:
         records = table.to_records()
+        if table.total is None:
+            extra = [[c.get(row) for c in NETWORK_COLUMNS.values()] for row in table.rows]
+            records = [
+                {"name": record.pop("name"), **dict(zip(NETWORK_COLUMNS, more, strict=True)), **record}
+                for record, more in zip(records, extra, strict=True)
+            ]
         return csv_text(list(records[0]) if records else [], [list(r.values()) for r in records])
     headings = [column.key for column in table.columns]
     return csv_text(headings, [[column.get(row) for column in table.columns] for row in table.rows])
@@ -88,15 +106,16 @@ def _csv_value(value: Any) -> Any:
 
 def to_markdown(table: Table, exact: bool) -> str:
     """A table that GitHub renders, the title above, the conventions below."""
-    texts = _text_rows(table, exact, _markdown_name)
-    parts = [f"**{escaped(table.title)}**", "", markdown_table(table, texts), ""]
+    texts = text_rows(table, exact, _markdown_name)
+    parts = [f"**{escaped(table.title)}**", ""] if table.title else []
+    parts += [markdown_table(table, texts), ""]
     parts += [f"{escaped(note)}  " for note in table.caption]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def markdown_table(table: Table, rows: Sequence[Sequence[str]]) -> str:
     headings = [escaped(column.heading) for column in table.columns]
-    rules = ["---:" if column.is_number else ":---" for column in table.columns]
+    rules = ["---:" if column.right else ":---" for column in table.columns]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows))
 
 
@@ -116,14 +135,15 @@ def to_latex(table: Table, exact: bool) -> str:
     """A booktabs tabular; `\\usepackage{booktabs}` (and longtable for many rows)."""
     long = len(table.lines) > 40
     environment = "longtable" if long else "tabular"
-    alignment = "".join("r" if column.is_number else "l" for column in table.columns)
+    alignment = "".join("r" if column.right else "l" for column in table.columns)
     head = " & ".join(latex(column.heading) for column in table.columns) + r" \\"
-    rows = [" & ".join(cells) + r" \\" for cells in _text_rows(table, exact, _latex_name, latex)]
+    rows = [" & ".join(cells) + r" \\" for cells in text_rows(table, exact, _latex_name, latex)]
     notes = [f"% {note}" for note in (table.title, *table.caption)]
     packages = "booktabs, longtable" if long else "booktabs"
     body = [rf"\begin{{{environment}}}{{{alignment}}}", r"\toprule", head, r"\midrule"]
     body += [r"\endhead"] if long else []
-    body += [*rows[:-1], r"\midrule", rows[-1], r"\bottomrule", rf"\end{{{environment}}}"]
+    summed = [r"\midrule", rows.pop()] if table.total else []
+    body += [*rows, *summed, r"\bottomrule", rf"\end{{{environment}}}"]
     return "\n".join([*notes, f"% needs: \\usepackage{{{packages.replace(' ', '')}}}", *body]) + "\n"
 
 
@@ -147,15 +167,16 @@ def _latex_name(line: Line | None) -> str:
     return indent + (rf"\textbf{{{name}}}" if line.heads else name)
 
 
-def _text_rows(
+def text_rows(
     table: Table,
     exact: bool,
-    name: Callable[[Line | None], str],
+    name: Callable[[Line | None], str] | None = None,
     escape: Callable[[str], str] = escaped,
 ) -> list[list[str]]:
-    """The cells of every line as text, the total last."""
+    """The cells of every line as text, the total last where there is one."""
     from archcalc.report.terminal import TOTALLED
 
+    name = name or _markdown_name
     rows = [
         [
             name(line) if column.key == "name" else escape(figure(column, column.get(line.row), exact))
@@ -163,6 +184,8 @@ def _text_rows(
         ]
         for line in table.lines
     ]
+    if table.total is None:
+        return rows
     total = [
         escape(figure(column, column.get(table.total), exact)) if column.key in TOTALLED else ""
         for column in table.columns

@@ -9,7 +9,7 @@ from archcalc.errors import ArchcalcError, NetworkNotFound, did_you_mean, plain,
 from archcalc.spec import reader, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from archcalc.spec.model import Spec
 
@@ -151,14 +151,21 @@ def _files(directory: str) -> list[str]:
     return [os.path.join(directory, name) for name in names if name.lower().endswith(SUFFIXES)]
 
 
-def networks(specs: Sequence[str] = ()) -> list[Spec]:
-    """Every network, the user's before the shipped ones; files that can't be read are left out."""
+def networks(
+    specs: Sequence[str] = (), on_error: Callable[[ArchcalcError], None] | None = None
+) -> list[Spec]:
+    """Every network, the user's before the shipped ones.
+
+    Files that can't be read are left out; `on_error` is told of each.
+    """
     found: dict[str, Spec] = {}
     for directory in directories(specs):
         for path in _files(directory):
             try:
                 spec = read(path)
-            except ArchcalcError:
+            except ArchcalcError as error:
+                if on_error is not None:
+                    on_error(error)
                 continue
             for one in variants(spec):
                 found.setdefault(plain(one.network), one)

@@ -1,0 +1,167 @@
+"""The Python API: load, analyze, tabulate, explain. `archcalc` itself exports it, lazily."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from archcalc.analysis import Analysis
+from archcalc.errors import SettingError, SpecError, received
+from archcalc.graph import Graph
+from archcalc.spec import library, reader
+from archcalc.spec.expansion import expand, settled
+from archcalc.spec.model import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from archcalc.analysis.explain import Explanation
+
+
+def load(network: str, *, specs: Sequence[str] = ()) -> Spec:
+    """The spec of a network's name or a file's path (`vgg.yaml#vgg16` where a file holds several).
+
+    `specs` are directories to look in before $ARCHCALC_SPECS and the shipped ones. Raises
+    NetworkNotFound, SpecError or SpecErrors.
+    """
+    return library.find(network, specs)
+
+
+def networks(*, specs: Sequence[str] = ()) -> list[str]:
+    """The names of all networks, the user's before the shipped ones."""
+    return [spec.network for spec in library.networks(specs)]
+
+
+def analyze(
+    network: str | Spec | Graph,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    input: Sequence[int] | None = None,  # noqa: A002 - the option's name
+    specs: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Analysis:
+    """What a network costs: rows for its layers and blocks, and totals.
+
+    `network` is a name, a path, `NAME@key=value,key=value`, a Spec or a Graph; settings come from
+    there, from `settings` and from keywords: `analyze("mobilenet", alpha=0.5)`. `input` overrides
+    the input shape (channels first, without the batch). Mult-Adds, FLOPs and bytes are for the
+    whole batch. Raises ArchcalcError's subclasses.
+    """
+    given = {name: exact(value) for name, value in {**(settings or {}), **more}.items()}
+    if isinstance(network, Graph):
+        if given or input is not None:
+            raise SettingError("a graph has no settings: expected none, received some")
+        return Analysis(network, batch=batch, dtype=dtype)
+    if isinstance(network, str):
+        network, asked = request(network, specs)
+        for one in combinations(network, {**asked, **given}):
+            given = one
+            break
+    values = settled(network, given)
+    graph = expand(network, given, input)
+    return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=values)
+
+
+def analyze_all(
+    asked: str,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    input: Sequence[int] | None = None,  # noqa: A002 - the option's name
+    specs: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> list[Analysis]:
+    """The analyses a request stands for: a list as a setting's value is one network for each item.
+
+    `mobilenet@alpha=[1.0,0.75,0.5,0.25]` is four.
+    """
+    spec, own = request(asked, specs)
+    given = {**own, **{name: exact(value) for name, value in (settings or {}).items()}}
+    return [
+        analyze(spec, batch=batch, dtype=dtype, input=input, settings=one)
+        for one in combinations(spec, given)
+    ]
+
+
+def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
+    """The derivation of every number of a layer or block, or of all layers and the network."""
+    from archcalc.analysis.explain import explain as explained
+
+    return explained(analysis, layer)
+
+
+# Requests: NAME@key=value,key=value.
+
+
+def request(text: str, specs: Sequence[str] = ()) -> tuple[Spec, dict[str, Any]]:
+    """A request's spec and the settings it names."""
+    name, at, rest = text.partition("@")
+    if not at or os.path.isfile(text):
+        return library.find(text, specs), {}
+    if not rest:
+        raise SettingError(f"expected key=value after '@', received {received(text)}")
+    return library.find(name, specs), dict(pairs(rest))
+
+
+def pairs(text: str) -> Iterator[tuple[str, Any]]:
+    """`key=value,key=value`, with lists in brackets."""
+    depth, start = 0, 0
+    for i, sign in enumerate(text + ","):
+        depth += (sign == "[") - (sign == "]")
+        if sign == "," and depth <= 0:
+            yield pair(text[start:i])
+            start = i + 1
+
+
+def pair(text: str) -> tuple[str, Any]:
+    """`key=value`, the value read as a spec would read it."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise SettingError(f"expected key=value, received {received(text)}")
+    return key.strip(), setting_value(value.strip())
+
+
+def setting_value(text: str) -> Any:
+    """A setting's value from text: 0.5, true, a word, [1, 2]."""
+    if not text.startswith("["):
+        return reader.scalar(text)
+    try:
+        node = reader.read(f"value: {text}", "value").entries["value"][1]
+    except SpecError:
+        raise SettingError(f"expected a list such as [1, 2], received {received(text)}") from None
+    return _listed(node)
+
+
+def _listed(node: reader.Marked) -> Any:
+    if isinstance(node, reader.Sequence):
+        return [_listed(item) for item in node.items]
+    if isinstance(node, reader.Scalar):
+        return node.value
+    raise SettingError("expected numbers and words in a list, received a mapping")
+
+
+def combinations(spec: Spec, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of the listed values, for settings that are not lists themselves."""
+    found: list[dict[str, Any]] = [{}]
+    for name, value in given.items():
+        setting = spec.settings.get(name)
+        several = isinstance(value, (list, tuple)) and setting is not None
+        if several and isinstance(setting.default, list):  # type: ignore[union-attr]
+            several = all(isinstance(item, (list, tuple)) for item in value)
+        values = list(value) if several and value else [value]
+        if len(found) * len(values) > 1000:
+            raise SettingError("expected at most 1000 combinations of settings, received more")
+        found = [{**one, name: item} for one in found for item in values]
+    return found
+
+
+def exact(value: Any) -> Any:
+    """A Python value as settings hold it: floats as the decimals they print."""
+    if isinstance(value, float):
+        from fractions import Fraction
+
+        exactly = Fraction(repr(value))
+        return exactly.numerator if exactly.denominator == 1 else exactly
+    return [exact(item) for item in value] if isinstance(value, (list, tuple)) else value

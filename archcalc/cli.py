@@ -1,0 +1,352 @@
+"""The command line: parse flags, call the API, hand the result to a writer."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archcalc import __version__
+from archcalc.errors import ArchcalcError, OutputError, SettingError, SpecErrors, received
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.analysis import Analysis
+
+app = typer.Typer(
+    name="archcalc",
+    help="What convolutional networks cost, layer by layer, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
+
+
+def _complete_network(incomplete: str) -> list[str]:
+    from archcalc.api import networks
+
+    return [name for name in networks() if name.startswith(incomplete.lower())]
+
+
+NetworkArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A network's name, a spec file, FILE#VARIANT, or NAME@key=value,key=value.",
+        autocompletion=_complete_network,
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="A setting; repeatable.", show_default=False),
+]
+InputOption = Annotated[
+    str | None, typer.Option("--input", "-i", metavar="CxHxW", help="Another input shape: 3x192x192.")
+]
+BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Inputs in a batch.")]
+DtypeOption = Annotated[str, typer.Option("--dtype", help="Element type, for bytes.")]
+SpecsOption = Annotated[
+    list[str] | None,
+    typer.Option("--specs", metavar="DIR", help="A directory of specs to look in first.", show_default=False),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", "-f", metavar="FORMAT", help="terminal, markdown, csv, json or latex."),
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file; its suffix tells the format."),
+]
+ExactOption = Annotated[bool, typer.Option("--exact", help="Exact figures in place of unit prefixes.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"archcalc {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def table(
+    network: NetworkArgument,
+    depth: Annotated[int | None, typer.Option("--depth", "-d", help="Levels of blocks to show.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns", "-c", metavar="KEY,KEY", help="Columns, 'all', or a table the spec declares: 'paper'."
+        ),
+    ] = None,
+    fold: Annotated[bool, typer.Option("--fold", help="Merge norms and activations into their layer.")] = False,
+    sort: Annotated[str | None, typer.Option("--sort", metavar="KEY", help="Rank layers by a column.")] = None,
+    top: Annotated[int | None, typer.Option("--top", "-n", help="Show the largest only.")] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:
+    """Print what a network costs, layer by layer."""
+    from archcalc.report.table import tabulate
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    tables = [
+        tabulate(
+            analysis,
+            columns=[key.strip() for key in columns.split(",") if key.strip()] if columns else None,
+            depth=depth,
+            fold=fold,
+            sort=sort,
+            top=top,
+        )
+        for analysis in _analyses([network], settings, input_shape, batch, dtype, specs)
+    ]
+    _write_tables(tables, chosen, output, exact)
+
+
+@app.command()
+def explain(
+    network: NetworkArgument,
+    layer: Annotated[
+        str | None, typer.Argument(metavar="[LAYER]", help="A layer or block; a unique part of its name.")
+    ] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Derive each number of a layer, or of all of them, as one would by hand."""
+    from archcalc.analysis.explain import explain as derive
+    from archcalc.report import explanations
+
+    chosen = _format(format_name, output, tuple(explanations.FORMATS))
+    analyses = _analyses([network], settings, input_shape, batch, dtype, specs)
+    found = [one for analysis in analyses for one in derive(analysis, layer)]
+    _write(explanations.as_text(found, chosen), output)
+
+
+@app.command()
+def report(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...", help="Networks, as for table.", autocompletion=_complete_network,
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="FILE.md or FILE.csv.", show_default=False)
+    ],
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+) -> None:  # fmt: skip
+    """Write the whole study of one or several networks to a file."""
+    from archcalc.report import study
+
+    chosen = _format(None, output, tuple(study.FORMATS))
+    analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
+    _write(study.as_text(analyses, chosen), output)
+
+
+@app.command("list")
+def list_networks(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK]...", help="Networks; a listed setting is several: mobilenet@alpha=[1.0,0.5].",
+            autocompletion=_complete_network, show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", "-c", metavar="KEY,KEY", help="Columns, as for table.")
+    ] = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:  # fmt: skip
+    """List networks with year, title, params and Mult-Adds."""
+    from archcalc.api import analyze, analyze_all
+    from archcalc.report.table import listing
+    from archcalc.spec import library
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    if networks:
+        analyses = [one for name in networks for one in analyze_all(name, specs=specs or ())]
+    else:
+        found = library.networks(specs or (), on_error=lambda error: _complain(error))
+        analyses = [analyze(spec) for spec in found]
+        analyses.sort(key=lambda one: one.spec.paper.get("year", "") if one.spec else "")
+    keys = [key.strip() for key in columns.split(",")] if columns else None
+    _write_tables([listing(analyses, keys)], chosen, output, exact)
+
+
+@app.command()
+def show(network: NetworkArgument, specs: SpecsOption = None) -> None:
+    """Show a network's paper, settings and variants, and the text of its spec."""
+    from archcalc.api import request
+    from archcalc.report.card import card
+
+    spec, _ = request(network, specs or ())
+    _write(card(spec), None)
+
+
+@app.command()
+def schema(output: OutputOption = None) -> None:
+    """Print the JSON Schema of the spec language, for editors."""
+    import json
+
+    from archcalc.spec.jsonschema import json_schema
+
+    _write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", output)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)],
+) -> None:
+    """Check spec files, every variant of them, and say where they are wrong."""
+    from archcalc.spec import library
+    from archcalc.spec.expansion import expand
+
+    wrong = 0
+    for path in files:
+        try:
+            variants = library.variants(library.read(path))
+            for spec in variants:
+                expand(spec)
+        except ArchcalcError as error:
+            wrong += 1
+            _complain(error)
+        else:
+            typer.echo(f"{path}: correct, {len(variants)} network{'s' * (len(variants) != 1)}")
+    if wrong:
+        raise typer.Exit(2)
+
+
+# Between flags and the API.
+
+
+def _analyses(
+    networks: Sequence[str],
+    settings: Sequence[str] | None,
+    input_shape: str | None,
+    batch: int,
+    dtype: str,
+    specs: Sequence[str] | None,
+) -> list[Analysis]:
+    from archcalc.api import analyze_all, pair
+
+    given = dict(pair(text) for text in settings or ())
+    shape = _shape(input_shape)
+    return [
+        analysis
+        for name in networks
+        for analysis in analyze_all(
+            name, batch=batch, dtype=dtype, input=shape, specs=specs or (), settings=given
+        )
+    ]
+
+
+def _shape(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    sizes = text.lower().replace("×", "x").split("x")
+    if len(sizes) > 8 or not all(size.isdecimal() and size.isascii() and len(size) < 12 for size in sizes):
+        raise SettingError(f"--input: expected sizes such as 3x224x224, received {received(text)}")
+    return [int(size) for size in sizes]
+
+
+def _format(name: str | None, output: str | None, formats: Sequence[str]) -> str:
+    from archcalc.errors import did_you_mean
+    from archcalc.report.writers import format_of
+
+    if name is None:
+        return format_of(output, formats) if output else formats[0]
+    if name not in formats:
+        raise OutputError(
+            f"--format: expected one of {', '.join(formats)}, received {received(name)}",
+            hint=did_you_mean(name, formats),
+        )
+    return name
+
+
+def _write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: bool) -> None:
+    from archcalc.report import terminal
+    from archcalc.report.writers import as_text
+
+    if chosen in ("csv", "json") and len(tables) > 1:
+        raise SettingError(
+            f"{chosen} holds one network: expected one, received {len(tables)}",
+            hint="'archcalc list' and 'archcalc report' take several",
+        )
+    if chosen == "terminal" and output is None:
+        for i, one in enumerate(tables):
+            sys.stdout.write("\n" * (i > 0))
+            terminal.show(one, exact=exact)
+        return
+    _write("\n".join(as_text(one, chosen, exact) for one in tables), output)
+
+
+def _write(text: str, output: str | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from archcalc.report.writers import write_file
+
+    write_file(output, text)
+
+
+# Running.
+
+
+def _complain(error: ArchcalcError) -> None:
+    """An error on stderr: each sentence on a line of its own."""
+    from archcalc.report.terminal import styled
+
+    word = "\x1b[1;31merror:\x1b[0m" if styled(sys.stderr) else "error:"
+    lines = error.errors if isinstance(error, SpecErrors) else (error,)
+    for line in lines:
+        sys.stderr.write(f"{word} {line}\n")
+
+
+def main() -> None:
+    """The console script: exit code 0, or 2 with a sentence on stderr for what the user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="archcalc")
+    except ArchcalcError as error:
+        _complain(error)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader has seen enough
+        _close_stdout()
+        sys.exit(0)
+
+
+def _close_stdout() -> None:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

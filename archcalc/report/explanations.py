@@ -1,0 +1,245 @@
+"""Explanations as text: terminal, markdown, LaTeX, JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from archcalc.report.records import SCHEMA_VERSION, plain
+from archcalc.report.writers import escaped, json_text, latex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from archcalc.analysis.explain import Derivation, Explanation, Path
+
+_LARGE = re.compile(r"\d{4,}")
+
+
+def grouped(text: str) -> str:
+    """Numbers of four digits and more with separators: 10*10*1,516."""
+    return _LARGE.sub(lambda match: f"{int(match.group()):,}", text)
+
+
+def number(value: Any) -> str:
+    """A derived number: exact if whole, else to four digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{float(value):.4g}"
+
+
+def as_text(explanations: Sequence[Explanation], format: str) -> str:  # noqa: A002
+    """Explanations in one of the formats."""
+    return FORMATS[format](explanations)
+
+
+# Terminal.
+
+
+def to_terminal(explanations: Sequence[Explanation]) -> str:
+    return "\n".join("\n".join(_terminal(one)) + "\n" for one in explanations)
+
+
+def _terminal(one: Explanation) -> Iterator[str]:
+    yield f"{one.name}: {one.title}, {one.shapes}"
+    if one.place:
+        yield f"  declared at {one.place}"
+    yield ""
+    width = max((len(d.quantity) for d in one.derivations), default=0)
+    for derivation in one.derivations:
+        yield f"  {derivation.quantity:<{width}}  {_equation(derivation)}"
+    for path in one.paths:
+        yield from _terminal_path(path)
+
+
+def _equation(derivation: Derivation) -> str:
+    """symbols = numbers = result, without repeating what is said already."""
+    parts = [derivation.symbols] if derivation.symbols != derivation.text else []
+    text, value = grouped(derivation.text), number(derivation.value)
+    if derivation.symbols == "n" or derivation.symbols.isidentifier():
+        parts = []
+    parts += [text] if text != value else []
+    return " = ".join([*parts, value])
+
+
+def _terminal_path(path: Path) -> Iterator[str]:
+    yield ""
+    yield f"  receptive field, {path.axis}, forward (r size, j stride, k kernel):"
+    rows = [
+        (step.layer, f"{step.text} = {number(step.size)}", f"stride {step.stride}", f"start {step.start}")
+        for step in path.forward
+    ]
+    yield from _aligned(rows)
+    if path.backward:
+        yield ""
+        yield f"  receptive field, {path.axis}, backward, f_i = (f_(i+1) - 1)*stride + kernel:"
+        yield from _aligned(
+            [(step.layer, f"{step.text} = {number(step.size)}") for step in path.backward]
+        )
+    yield ""
+    yield f"  {path.note}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield ("    " + "  ".join(cells)).rstrip()
+
+
+# Markdown.
+
+
+def to_markdown(explanations: Sequence[Explanation]) -> str:
+    return "\n".join("\n".join(_markdown(one)) + "\n" for one in explanations)
+
+
+def _markdown(one: Explanation) -> Iterator[str]:
+    yield f"### {escaped(one.name)}: {escaped(one.title)}, {one.shapes.replace('->', 'to')}"
+    yield ""
+    yield "| Quantity | Formula | With numbers | Value |"
+    yield "| :--- | :--- | :--- | ---: |"
+    for d in one.derivations:
+        yield f"| {escaped(d.quantity)} | `{d.symbols}` | `{grouped(d.text)}` | {number(d.value)} |"
+    for path in one.paths:
+        yield from _markdown_path(path)
+
+
+def _markdown_path(path: Path) -> Iterator[str]:
+    for name, steps in (("forward", path.forward), ("backward", path.backward)):
+        if not steps:
+            continue
+        yield ""
+        yield f"Receptive field, {path.axis}, {name}:"
+        yield ""
+        yield "| Layer | Formula | With numbers | Size |"
+        yield "| :--- | :--- | :--- | ---: |"
+        for step in steps:
+            yield f"| {escaped(step.layer)} | `{step.symbols}` | `{step.text}` | {number(step.size)} |"
+    yield ""
+    yield escaped(path.note)
+
+
+# LaTeX.
+
+
+def to_latex(explanations: Sequence[Explanation]) -> str:
+    """Aligned equations (amsmath), one block a layer."""
+    return "\n".join("\n".join(_latex(one)) + "\n" for one in explanations)
+
+
+def _latex(one: Explanation) -> Iterator[str]:
+    yield "% needs: \\usepackage{amsmath}"
+    yield rf"\paragraph{{{latex(one.name)}}} {latex(one.title)}, {latex(one.shapes)}"
+    yield r"\begin{align*}"
+    lines = [_latex_line(d.quantity, d.text, d.value) for d in one.derivations]
+    for path in one.paths:
+        for name, steps in (("forward", path.forward), ("backward", path.backward)):
+            quantity = f"receptive field, {path.axis}, {name}, "
+            lines += [_latex_line(quantity + step.layer, step.text, step.size) for step in steps]
+    yield " \\\\\n".join(lines)
+    yield r"\end{align*}"
+
+
+def _latex_line(quantity: str, text: str, value: Any) -> str:
+    result = number(value).replace(",", "{,}")
+    equation = math(text)
+    shown = equation if equation == result else f"{equation} = {result}"
+    return rf"  \text{{{latex(quantity)}}} &: {shown}"
+
+
+def math(text: str) -> str:
+    """An equation's text as LaTeX mathematics: fractions, floors, dots for products."""
+    import ast
+
+    return _math(ast.parse(text, mode="eval").body)
+
+
+_SIGNS: dict[str, str] = {"Add": " + ", "Sub": " - ", "Mult": r" \cdot "}
+
+
+def _math(node: Any) -> str:
+    kind = type(node).__name__
+    if kind == "Constant":
+        return f"{node.value:,}".replace(",", "{,}")
+    if kind == "Name":
+        return rf"\text{{{latex(node.id)}}}"
+    if kind == "UnaryOp":
+        return f"(-{_math(node.operand)})"
+    if kind == "Call":
+        return _math_call(node)
+    operation = type(node.op).__name__
+    if operation == "Div":
+        return rf"\frac{{{_math(node.left)}}}{{{_math(node.right)}}}"
+    left, right = _math(node.left), _math(node.right)
+    if operation == "Mult":
+        left, right = _bracketed(node.left, left), _bracketed(node.right, right)
+    if operation == "Sub" and _is_sum(node.right):
+        right = rf"\left({right}\right)"
+    return left + _SIGNS[operation] + right
+
+
+def _is_sum(node: Any) -> bool:
+    return type(node).__name__ == "BinOp" and type(node.op).__name__ in ("Add", "Sub")
+
+
+def _bracketed(node: Any, text: str) -> str:
+    return rf"\left({text}\right)" if _is_sum(node) else text
+
+
+def _math_call(node: Any) -> str:
+    inner = ", ".join(map(_math, node.args))
+    name = node.func.id
+    if name in ("floor", "ceil"):
+        return rf"\left\l{name} {inner} \right\r{name}"
+    return rf"\{name}\left({inner}\right)"
+
+
+# JSON.
+
+
+def to_json(explanations: Sequence[Explanation]) -> str:
+    return json_text(
+        {"schema_version": SCHEMA_VERSION, "layers": [_record(one) for one in explanations]}
+    )
+
+
+def _record(one: Explanation) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "type": one.title,
+        "shapes": one.shapes,
+        "derivations": [
+            {"quantity": d.quantity, "formula": d.symbols, "expression": d.text, "value": plain(d.value)}
+            for d in one.derivations
+        ],
+        "receptive_field": [
+            {
+                "axis": path.axis,
+                "forward": [_step(step) for step in path.forward],
+                "backward": [_step(step) for step in path.backward],
+                "note": path.note,
+            }
+            for path in one.paths
+        ],
+    }
+
+
+def _step(step: Any) -> dict[str, Any]:
+    return {
+        "layer": step.layer,
+        "formula": step.symbols,
+        "expression": step.text,
+        "size": plain(step.size),
+        "stride": plain(step.stride),
+        "start": plain(step.start),
+    }
+
+
+FORMATS: dict[str, Callable[[Sequence[Explanation]], str]] = {
+    "terminal": to_terminal,
+    "markdown": to_markdown,
+    "latex": to_latex,
+    "json": to_json,
+}
