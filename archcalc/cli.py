@@ -44,26 +44,37 @@ NetworkArgument = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="A setting; repeatable.", show_default=False),
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="A setting; repeatable.", show_default=False
+    ),
 ]
 InputOption = Annotated[
-    str | None, typer.Option("--input", "-i", metavar="CxHxW", help="Another input shape: 3x192x192.")
+    str | None,
+    typer.Option("--input", "-i", metavar="CxHxW", help="Another input shape: 3x192x192."),
 ]
 BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Inputs in a batch.")]
 DtypeOption = Annotated[str, typer.Option("--dtype", help="Element type, for bytes.")]
 SpecsOption = Annotated[
     list[str] | None,
-    typer.Option("--specs", metavar="DIR", help="A directory of specs to look in first.", show_default=False),
+    typer.Option(
+        "--specs", metavar="DIR", help="A directory of specs to look in first.", show_default=False
+    ),
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", "-f", metavar="FORMAT", help="terminal, markdown, csv, json or latex."),
+    typer.Option(
+        "--format", "-f", metavar="FORMAT", help="terminal, markdown, csv, json or latex."
+    ),
 ]
 OutputOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to a file; its suffix tells the format."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to a file; its suffix tells the format."
+    ),
 ]
-ExactOption = Annotated[bool, typer.Option("--exact", help="Exact figures in place of unit prefixes.")]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Exact figures in place of unit prefixes.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -78,15 +89,24 @@ def root(
 @app.command()
 def table(
     network: NetworkArgument,
-    depth: Annotated[int | None, typer.Option("--depth", "-d", help="Levels of blocks to show.")] = None,
+    depth: Annotated[
+        int | None, typer.Option("--depth", "-d", help="Levels of blocks to show.")
+    ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
-            "--columns", "-c", metavar="KEY,KEY", help="Columns, 'all', or a table the spec declares: 'paper'."
+            "--columns",
+            "-c",
+            metavar="KEY,KEY",
+            help="Columns, 'all', or a table the spec declares: 'paper'.",
         ),
     ] = None,
-    fold: Annotated[bool, typer.Option("--fold", help="Merge norms and activations into their layer.")] = False,
-    sort: Annotated[str | None, typer.Option("--sort", metavar="KEY", help="Rank layers by a column.")] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Merge norms and activations into their layer.")
+    ] = False,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="KEY", help="Rank layers by a column.")
+    ] = None,
     top: Annotated[int | None, typer.Option("--top", "-n", help="Show the largest only.")] = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
@@ -119,7 +139,8 @@ def table(
 def explain(
     network: NetworkArgument,
     layer: Annotated[
-        str | None, typer.Argument(metavar="[LAYER]", help="A layer or block; a unique part of its name.")
+        str | None,
+        typer.Argument(metavar="[LAYER]", help="A layer or block; a unique part of its name."),
     ] = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
@@ -220,7 +241,9 @@ def schema(output: OutputOption = None) -> None:
 
 @app.command()
 def validate(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)
+    ],
 ) -> None:
     """Check spec files, every variant of them, and say where they are wrong."""
     from archcalc.spec import library
@@ -269,7 +292,9 @@ def _shape(text: str | None) -> list[int] | None:
     if text is None:
         return None
     sizes = text.lower().replace("×", "x").split("x")
-    if len(sizes) > 8 or not all(size.isdecimal() and size.isascii() and len(size) < 12 for size in sizes):
+    if len(sizes) > 8 or not all(
+        size.isdecimal() and size.isascii() and len(size) < 12 for size in sizes
+    ):
         raise SettingError(f"--input: expected sizes such as 3x224x224, received {received(text)}")
     return [int(size) for size in sizes]
 

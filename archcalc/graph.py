@@ -31,7 +31,17 @@ class Tensor(NamedTuple):
 class Node:
     """One application of an op (`times` applications where a sub-network is repeated)."""
 
-    __slots__ = ("facts", "index", "inputs", "label", "name", "op", "scope", "shared_with", "source")
+    __slots__ = (
+        "facts",
+        "index",
+        "inputs",
+        "label",
+        "name",
+        "op",
+        "scope",
+        "shared_with",
+        "source",
+    )
 
     def __init__(
         self, index: int, name: str, op: Op, inputs: tuple[Tensor, ...], facts: Facts, scope: Scope
@@ -167,9 +177,7 @@ class GraphBuilder:
         self.scope.children[name] = node
         return node
 
-    def _append(
-        self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None
-    ) -> Node:
+    def _append(self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None) -> Node:
         shapes = tuple([tensor.shape for tensor in inputs])
         facts = self._facts.get((op, shapes))
         if facts is None:
@@ -187,7 +195,8 @@ class GraphBuilder:
         theirs = other.op.parameters(other.facts.inputs)
         if own != theirs:
             shown = " and ".join(
-                "(" + ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) + ")" for ps in (theirs, own)
+                "(" + ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) + ")"
+                for ps in (theirs, own)
             )
             raise SpecError(
                 f"weights can be shared only where the parameters are equal, received {shown}",

@@ -72,8 +72,9 @@ def test_sdist_can_be_tested(sdist):
 def requirements():
     """Every requirement of the project and its extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for texts in (project["dependencies"], *project["optional-dependencies"].values()):
-        yield from (one for one in map(Requirement, texts) if one.name != "archcalc")
+    texts = [project["dependencies"], *project["optional-dependencies"].values()]
+    every = [Requirement(text) for group in texts for text in group]
+    return [one for one in every if one.name != "archcalc"]
 
 
 def pins():

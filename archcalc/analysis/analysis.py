@@ -37,7 +37,9 @@ class Analysis:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         if type(batch) is not int or not 1 <= batch <= MOST_BATCH:
-            raise SettingError(f"batch: expected a whole number of at least 1, received {received(batch)}")
+            raise SettingError(
+                f"batch: expected a whole number of at least 1, received {received(batch)}"
+            )
         if dtype not in DTYPES:
             hint = did_you_mean(dtype, DTYPES)
             raise SettingError(
@@ -105,7 +107,9 @@ class Analysis:
             return found[0]
         if found:
             shown = ", ".join(row.name for row in found[:6]) + (" ..." if len(found) > 6 else "")
-            raise NetworkNotFound(f"{received(name)} is a part of {len(found)} layers' names", hint=shown)
+            raise NetworkNotFound(
+                f"{received(name)} is a part of {len(found)} layers' names", hint=shown
+            )
         hint = did_you_mean(name, [row.name for row in rows[:20_000]])
         raise NetworkNotFound(f"{self.graph.name} has no layer {received(name)}", hint=hint)
 

@@ -79,7 +79,9 @@ def _explanation(row: Row, whole_path: bool) -> Explanation:
 
     node = row.node
     derivations = _layer(row, node) if node else _block(row)
-    shapes = " and ".join(map(spelled, row.inputs)) + " -> " + " and ".join(map(spelled, row.outputs))
+    shapes = (
+        " and ".join(map(spelled, row.inputs)) + " -> " + " and ".join(map(spelled, row.outputs))
+    )
     return Explanation(
         row.name,
         row.kind,
@@ -256,7 +258,10 @@ def _field_step(row: Row, node: Node) -> Iterator[Derivation]:
             continue
         for name, derived in _step_formulas(row.analysis, node, axis, field).items():
             yield Derivation(
-                f"receptive field {name}, {word}", derived.symbols(), derived.text(), getattr(field, name)
+                f"receptive field {name}, {word}",
+                derived.symbols(),
+                derived.text(),
+                getattr(field, name),
             )
 
 
@@ -290,7 +295,9 @@ def _fields_before(analysis: Analysis, node: Node, axis: int) -> list[tuple[int,
 def _window_of(node: Node, position: int, axis: int) -> Any:
     """The window through which a node sees an input along an axis; None where pointwise."""
     windows = node.facts.windows[position]
-    return None if windows is POINTWISE else windows[axis] if isinstance(windows, tuple) else windows
+    return (
+        None if windows is POINTWISE else windows[axis] if isinstance(windows, tuple) else windows
+    )
 
 
 def _sliding(before: rf.AxisField, window: Sliding) -> Mapping[str, Derived]:
@@ -366,8 +373,10 @@ def _way(row: Row, axis: int) -> tuple[tuple[Step, ...], tuple[Step, ...], str]:
     field = row.receptive_field[axis]
     own = backward[-1].size if backward else 1
     if isinstance(field, rf.AxisField) and own != field.size:
-        return forward, backward, (
-            f"This widest single path sees {own}; the branches together see {field.size}."
+        return (
+            forward,
+            backward,
+            (f"This widest single path sees {own}; the branches together see {field.size}."),
         )
     return forward, backward, f"Forward and backward agree: {size}."
 
@@ -422,5 +431,3 @@ def _backward(slides: list[tuple[Node, Any]]) -> Iterator[Step]:
             )
         size, stride = derived.number, stride * window.stride
         yield Step(node.path, derived.symbols(), derived.text(), size, stride, 0)
-
-

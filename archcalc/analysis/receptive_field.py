@@ -125,7 +125,9 @@ def _through(node: Node, states: list[State]) -> State:
     if all(part is first or part == first for part in followed):
         return first
     sizes = _sizes(node, len(first))
-    return tuple(_unite(list(along), n) for along, n in zip(zip(*followed, strict=True), sizes, strict=True))
+    return tuple(
+        _unite(list(along), n) for along, n in zip(zip(*followed, strict=True), sizes, strict=True)
+    )
 
 
 def _sizes(node: Node, rank: int) -> tuple[int, ...]:

@@ -99,7 +99,6 @@ class PReLU(Op):
         return {"comparisons": per_output(outputs), "multiplications": per_output(outputs)}
 
 
-
 class ELU(Elementwise):
     """x where positive, alpha*(exp(x) - 1) elsewhere."""
 

@@ -46,7 +46,7 @@ Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
 Dimensions = tuple["int | Derived", ...]
 
-MOST_ELEMENTS = 10**15  # along one axis of an output: keeps every product printable
+LARGEST_AXIS = 10**15  # of an output: keeps every product printable
 
 OPERATIONS = ("additions", "multiplications", "divisions", "comparisons", "transcendentals")
 
@@ -229,8 +229,10 @@ def _field_value(op: Op, field: f.Field, values: Mapping[str, Any]) -> Any:
 def _check_sizes(shape: Shape) -> None:
     if min(shape, default=1) < 1:
         raise LayerError(f"the output would be {spelled(shape)}; every size must be 1 or more")
-    if max(shape, default=1) > MOST_ELEMENTS:
-        raise LayerError(f"the output would be {spelled(shape)}; the largest size is {MOST_ELEMENTS}")
+    if max(shape, default=1) > LARGEST_AXIS:
+        raise LayerError(
+            f"the output would be {spelled(shape)}; the largest size is {LARGEST_AXIS}"
+        )
 
 
 # Small words shared by the families.

@@ -43,7 +43,9 @@ def slides(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> list[Slide]:
     padding = op.padding
     if isinstance(padding, tuple):
         if len(padding) != rank:
-            raise LayerError(f"padding: expected {rank} items, one an axis, received {len(padding)}")
+            raise LayerError(
+                f"padding: expected {rank} items, one an axis, received {len(padding)}"
+            )
     else:
         padding = (padding,) * rank
     return [Slide(*fields, ceil) for fields in zip(kernel, stride, padding, dilation, strict=True)]
@@ -147,7 +149,10 @@ class Conv(_Convolution):
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         channels = self._channels(inputs)
-        if self.table and (last := max(max(row) for rows in self.table for row in rows)) >= channels:
+        if (
+            self.table
+            and (last := max(max(row) for rows in self.table for row in rows)) >= channels
+        ):
             raise LayerError(f"table: expected maps 0 to {channels - 1}, received {last}")
         return ((given(self.out), *slide_sizes(self, spatial(inputs[0], self))),)
 

@@ -67,7 +67,9 @@ class RBF(Op):
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if len(inputs[0]) != 1:
-            raise LayerError(f"rbf needs a vector, received {spelled(inputs[0])}", hint="put `flatten` before it")
+            raise LayerError(
+                f"rbf needs a vector, received {spelled(inputs[0])}", hint="put `flatten` before it"
+            )
         return ((given(self.out),),)
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:

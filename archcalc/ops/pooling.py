@@ -43,7 +43,9 @@ class _Pool(Weightless):
     role = "pooling"
     dilation: int | tuple[int, ...] = f.sizes(1, doc="distance between window elements")
     kernel: int | tuple[int, ...] = f.sizes(doc="window size")
-    stride: int | tuple[int, ...] | None = f.sizes(None, doc="stride; the kernel's size if left out")
+    stride: int | tuple[int, ...] | None = f.sizes(
+        None, doc="stride; the kernel's size if left out"
+    )
     padding: Any = f.padding(doc="padding before and after, or same, same_tf, valid")
     ceil: bool = f.boolean(
         False, doc="round sizes up; a last window that would see padding only is dropped"
@@ -214,7 +216,9 @@ class Subsample(Op):
     title = "subsampling"
     weighted = True
     kernel: int | tuple[int, ...] = f.sizes(doc="window size")
-    stride: int | tuple[int, ...] | None = f.sizes(None, doc="stride; the kernel's size if left out")
+    stride: int | tuple[int, ...] | None = f.sizes(
+        None, doc="stride; the kernel's size if left out"
+    )
     padding: Any = f.padding(doc="zeros before and after, or same, same_tf, valid")
     dilation = 1
 
@@ -262,7 +266,9 @@ class MaxUnpool(Weightless):
     role = "pooling"
     arity = (2, 2)
     kernel: int | tuple[int, ...] = f.sizes(doc="the pool's window size")
-    stride: int | tuple[int, ...] | None = f.sizes(None, doc="the pool's stride; the kernel's size if left out")
+    stride: int | tuple[int, ...] | None = f.sizes(
+        None, doc="the pool's stride; the kernel's size if left out"
+    )
     padding: Any = f.padding(doc="the pool's padding")
     size: int | tuple[int, ...] | None = f.sizes(
         None, doc="output size, where the pool did not use all of its input"

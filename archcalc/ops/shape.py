@@ -108,7 +108,7 @@ class Pad(_Move):
 
     def _sides(self, inputs: Shapes) -> list[tuple[int, int]]:
         rank = len(inputs[0]) - 1
-        if rank == 0 and self.padding != 0:
+        if rank == 0 and self.padding != 0:  # a vector has no axis for it
             spatial(inputs[0], self)
         channels = _each(self.channels, 1, "channels")
         return [_pair(p) for p in (*channels, *_each(self.padding, rank, "padding"))]
@@ -117,9 +117,7 @@ class Pad(_Move):
         added = formula("n + p_before + p_after")
         pairs = zip(inputs[0], self._sides(inputs), strict=True)
         return (
-            tuple(
-                added(n=n, p_before=b, p_after=a) if b or a else given(n) for n, (b, a) in pairs
-            ),
+            tuple(added(n=n, p_before=b, p_after=a) if b or a else given(n) for n, (b, a) in pairs),
         )
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:

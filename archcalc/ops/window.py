@@ -52,7 +52,11 @@ class Fractional(NamedTuple):
         """The inputs that reach output i; evenly spaced, possibly none."""
         step = self.stride // gcd(self.stride, self.dilation)  # j that fit are `step` apart
         reach = i + self.before
-        fits = (j for j in range(min(step, self.kernel)) if (reach - j * self.dilation) % self.stride == 0)
+        fits = (
+            j
+            for j in range(min(step, self.kernel))
+            if (reach - j * self.dilation) % self.stride == 0
+        )
         j = next(fits, None)
         if j is None:
             return range(0)
@@ -170,7 +174,9 @@ def resolve(n: int, slide: Slide) -> Sliding:
     elif not isinstance(p, str):
         before = after = p
     elif p == "same" and s != 1:
-        raise LayerError(f"padding same: expected stride 1, received stride {s}", hint="same_tf allows it")
+        raise LayerError(
+            f"padding same: expected stride 1, received stride {s}", hint="same_tf allows it"
+        )
     else:
         wanted = same_padding(n, slide).number
         before, after = wanted // 2, wanted - wanted // 2

@@ -66,7 +66,12 @@ def _terminal_path(path: Path) -> Iterator[str]:
     yield ""
     yield f"  receptive field, {path.axis}, forward (r size, j stride, k kernel):"
     rows = [
-        (step.layer, f"{step.text} = {number(step.size)}", f"stride {step.stride}", f"start {step.start}")
+        (
+            step.layer,
+            f"{step.text} = {number(step.size)}",
+            f"stride {step.stride}",
+            f"start {step.start}",
+        )
         for step in path.forward
     ]
     yield from _aligned(rows)
@@ -211,7 +216,12 @@ def _record(one: Explanation) -> dict[str, Any]:
         "type": one.title,
         "shapes": one.shapes,
         "derivations": [
-            {"quantity": d.quantity, "formula": d.symbols, "expression": d.text, "value": plain(d.value)}
+            {
+                "quantity": d.quantity,
+                "formula": d.symbols,
+                "expression": d.text,
+                "value": plain(d.value),
+            }
             for d in one.derivations
         ],
         "receptive_field": [

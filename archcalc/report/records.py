@@ -29,7 +29,10 @@ def document(table: Table) -> dict[str, Any]:
     """
     if table.total is None:
         rows = [line.row for line in table.lines]
-        return {"schema_version": SCHEMA_VERSION, "networks": [_listed(row.analysis) for row in rows]}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "networks": [_listed(row.analysis) for row in rows],
+        }
     analysis = table.total.analysis
     return {
         "schema_version": SCHEMA_VERSION,
@@ -125,7 +128,13 @@ def _parameters(row: Row) -> list[dict[str, Any]]:
     """The named tensors of a layer (and of those folded into it); a block lists none."""
     nodes = (row.node, *row.folded) if row.node else ()
     return [
-        {"layer": node.path, "name": p.name, "shape": list(p.shape), "size": plain(p.size), "trainable": p.trainable}
+        {
+            "layer": node.path,
+            "name": p.name,
+            "shape": list(p.shape),
+            "size": plain(p.size),
+            "trainable": p.trainable,
+        }
         for node in nodes
         for p in node.op.parameters(node.facts.inputs)
     ]

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from archcalc.analysis import Analysis
 
-SUMMARY = ("name", "year", "title", "depth", "params", "mult_adds", "flops", "weight_bytes", "output_bytes")
+SUMMARY = (
+    "name",
+    "year",
+    "title",
+    "depth",
+    "params",
+    "mult_adds",
+    "flops",
+    "weight_bytes",
+    "output_bytes",
+)
 
 
 def as_text(analyses: Sequence[Analysis], format: str) -> str:  # noqa: A002
@@ -56,13 +66,27 @@ def _network(analysis: Analysis) -> Iterator[str]:
     yield ""
     yield "### Layers"
     yield ""
-    keys = ("name", "type", "output", "window", "receptive_field", "params", "mult_adds", "flops", "share")
+    keys = (
+        "name",
+        "type",
+        "output",
+        "window",
+        "receptive_field",
+        "params",
+        "mult_adds",
+        "flops",
+        "share",
+    )
     yield to_markdown(tabulate(analysis, columns=keys)._replace(title=""), exact=True)
     yield "### Derivations"
     yield ""
     yield "<details><summary>The equation of each number, layer by layer</summary>"
     yield ""
-    yield explanations.to_markdown(explain(analysis)).replace("\n### ", "\n#### ").replace("### ", "#### ", 1)
+    yield (
+        explanations.to_markdown(explain(analysis))
+        .replace("\n### ", "\n#### ")
+        .replace("### ", "#### ", 1)
+    )
     yield "</details>"
 
 
@@ -73,12 +97,18 @@ def _paper(analysis: Analysis) -> Iterator[str]:
     paper = spec.paper
     said = [paper.get(key, "") for key in ("authors", "title", "venue", "year")]
     yield ""
-    link = f" [arXiv:{paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})." if "arxiv" in paper else ""
+    link = (
+        f" [arXiv:{paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})."
+        if "arxiv" in paper
+        else ""
+    )
     yield f"{escaped('. '.join(part for part in said if part))}.{link}"
     from archcalc.spec.schema import shown
 
     if analysis.settings:
-        settings = ", ".join(f"{name} = {shown(value)}" for name, value in analysis.settings.items())
+        settings = ", ".join(
+            f"{name} = {shown(value)}" for name, value in analysis.settings.items()
+        )
         yield ""
         yield f"Settings: {escaped(settings)}."
 

@@ -92,9 +92,7 @@ def tabulate(
     if sort is not None or top is not None:
         lines = _ranked(lines, sort or "mult_adds", top)
     caption = _caption(analysis, lines, top)
-    return Table(
-        chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None
-    )
+    return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None)
 
 
 def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) -> Table:
@@ -150,9 +148,7 @@ def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable |
 
 def _declared_table(analysis: Analysis, declared: DeclaredTable, depth: int | None) -> Table:
     arguments = _arguments(analysis)
-    chosen = tuple(
-        first_of(keys, heading, arguments) for heading, keys in declared.columns.items()
-    )
+    chosen = tuple(first_of(keys, heading, arguments) for heading, keys in declared.columns.items())
     lines = _tree(analysis, depth or declared.depth, declared.fold, declared.hide)
     lines = [line for line in lines if not line.heads]
     caption = (f"As {declared.source} heads its columns." if declared.source else "",)
@@ -166,9 +162,7 @@ def _declared_table(analysis: Analysis, declared: DeclaredTable, depth: int | No
 # Lines.
 
 
-def _tree(
-    analysis: Analysis, depth: int | None, fold: bool, hide: tuple[str, ...]
-) -> list[Line]:
+def _tree(analysis: Analysis, depth: int | None, fold: bool, hide: tuple[str, ...]) -> list[Line]:
     """The network as an indented tree, down to `depth` levels of scopes."""
     folds = _folds(analysis) if fold else {}
     folded = {id(row.node): row for row in _folded_rows(analysis, folds)}
@@ -240,7 +234,9 @@ def _ranked(lines: list[Line], key: str, top: int | None) -> list[Line]:
     by = COLUMNS.get(key)
     if by is None or not by.is_number:
         numeric = [name for name, one in COLUMNS.items() if one.is_number]
-        raise ColumnError(f"can't sort by {received(key)}", hint=f"columns with numbers: {', '.join(numeric)}")
+        raise ColumnError(
+            f"can't sort by {received(key)}", hint=f"columns with numbers: {', '.join(numeric)}"
+        )
     flat = [Line(line.row, 0, line.row.name, False) for line in lines if not line.heads]
     flat.sort(key=lambda line: by.get(line.row), reverse=True)
     return flat[:top] if top else flat
@@ -258,9 +254,7 @@ def title(analysis: Analysis) -> str:
     return f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}"
 
 
-CONVENTION = (
-    "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."
-)
+CONVENTION = "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."
 
 
 def _caption(analysis: Analysis, lines: Sequence[Line], top: int | None) -> tuple[str, ...]:

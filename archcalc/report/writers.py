@@ -79,7 +79,11 @@ def to_csv(table: Table, exact: bool) -> str:
         if table.total is None:
             extra = [[c.get(row) for c in NETWORK_COLUMNS.values()] for row in table.rows]
             records = [
-                {"name": record.pop("name"), **dict(zip(NETWORK_COLUMNS, more, strict=True)), **record}
+                {
+                    "name": record.pop("name"),
+                    **dict(zip(NETWORK_COLUMNS, more, strict=True)),
+                    **record,
+                }
                 for record, more in zip(records, extra, strict=True)
             ]
         return csv_text(list(records[0]) if records else [], [list(r.values()) for r in records])
@@ -144,7 +148,9 @@ def to_latex(table: Table, exact: bool) -> str:
     body += [r"\endhead"] if long else []
     summed = [r"\midrule", rows.pop()] if table.total else []
     body += [*rows, *summed, r"\bottomrule", rf"\end{{{environment}}}"]
-    return "\n".join([*notes, f"% needs: \\usepackage{{{packages.replace(' ', '')}}}", *body]) + "\n"
+    return (
+        "\n".join([*notes, f"% needs: \\usepackage{{{packages.replace(' ', '')}}}", *body]) + "\n"
+    )
 
 
 _LATEX = {
@@ -179,7 +185,9 @@ def text_rows(
     name = name or _markdown_name
     rows = [
         [
-            name(line) if column.key == "name" else escape(figure(column, column.get(line.row), exact))
+            name(line)
+            if column.key == "name"
+            else escape(figure(column, column.get(line.row), exact))
             for column in table.columns
         ]
         for line in table.lines

@@ -114,7 +114,9 @@ class _Count:
     def block(self, name: str) -> int:
         if name not in self.blocks:
             block = self.spec.blocks[name]
-            hidden = {key: value for key, value in self.values.items() if key not in block.arguments}
+            hidden = {
+                key: value for key, value in self.values.items() if key not in block.arguments
+            }
             inner = _Count(self.spec, hidden)
             inner.blocks = self.blocks
             self.blocks[name] = inner.entries(block.layers, block.place)
@@ -200,9 +202,12 @@ class _Expansion:
         for size in shape:
             if type(size) is not int or not 1 <= size <= LARGEST:
                 if given is not None:
-                    raise SettingError(f"input: expected whole sizes of at least 1, received {spelled(tuple(shape))}")
+                    raise SettingError(
+                        f"input: expected whole sizes of at least 1, received {spelled(tuple(shape))}"
+                    )
                 raise SpecError(
-                    f"input: expected whole sizes of at least 1, received {shown(shape)}", place=term.place
+                    f"input: expected whole sizes of at least 1, received {shown(shape)}",
+                    place=term.place,
                 )
         return tuple(shape)
 
@@ -255,7 +260,9 @@ class _Expansion:
         value = term(context.values, tensor.shape)
         if isinstance(value, bool):
             return value
-        raise SpecError(f"expected true or false, received {received(shown(value))}", place=term.place)
+        raise SpecError(
+            f"expected true or false, received {received(shown(value))}", place=term.place
+        )
 
     def repeat(self, entry: m.Repeat, tensor: Tensor, context: _Context) -> Tensor:
         times = entry.times(context.values, tensor.shape)
@@ -276,12 +283,15 @@ class _Expansion:
             lists[name] = term(context.values, tensor.shape)
             if not isinstance(lists[name], (list, tuple)):
                 raise SpecError(
-                    f"{name}: expected a list, received {received(shown(lists[name]))}", place=term.place
+                    f"{name}: expected a list, received {received(shown(lists[name]))}",
+                    place=term.place,
                 )
         lengths = {name: len(items) for name, items in lists.items()}
         if len(set(lengths.values())) > 1:
             said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-            raise SpecError(f"for: expected lists of one length, received: {said}", place=entry.place)
+            raise SpecError(
+                f"for: expected lists of one length, received: {said}", place=entry.place
+            )
         self.step(entry.place, min(lengths.values(), default=0))
         for turn in zip(*lists.values(), strict=True):
             inner = context.with_values(dict(zip(lists, turn, strict=True)))
@@ -302,7 +312,13 @@ class _Expansion:
         return self.add(entry, op, inputs, name, context, tensor)
 
     def add(
-        self, entry: m.Layer, op: Any, inputs: list[Tensor], name: str, context: _Context, tensor: Tensor
+        self,
+        entry: m.Layer,
+        op: Any,
+        inputs: list[Tensor],
+        name: str,
+        context: _Context,
+        tensor: Tensor,
     ) -> Tensor:
         label = entry.label(context.values, tensor.shape) if entry.label else None
         shared = self.shared(entry, name, context, tensor)
@@ -312,14 +328,14 @@ class _Expansion:
         context.names.taken[name] = node
         return node.tensor()
 
-    def shared(
-        self, entry: m.Layer, name: str, context: _Context, tensor: Tensor
-    ) -> Node | None:
+    def shared(self, entry: m.Layer, name: str, context: _Context, tensor: Tensor) -> Node | None:
         """The layer whose parameters this one uses: by its own `weights:`, or by its block's."""
         if entry.weights is not None:
             found = self.find(entry.weights, context, tensor)
             if not isinstance(found, Node):
-                raise self.problem(entry.weights.place, "weights: expected a layer, received a block", name)
+                raise self.problem(
+                    entry.weights.place, "weights: expected a layer, received a block", name
+                )
             return found
         twin = context.shared.children.get(name) if context.shared else None
         return twin if isinstance(twin, Node) and twin.op.parameters(twin.facts.inputs) else None
@@ -342,7 +358,9 @@ class _Expansion:
 
     def problem(self, place: Place, message: str, name: str, hint: str | None = None) -> SpecError:
         scope = self.builder.scope.path
-        return SpecError(message, place=place, layer=f"{scope}/{name}" if scope else name, hint=hint)
+        return SpecError(
+            message, place=place, layer=f"{scope}/{name}" if scope else name, hint=hint
+        )
 
     def name(self, entry: m.Layer | m.Call, kind: str, context: _Context, tensor: Tensor) -> str:
         """The entry's name, or kind and number; an error where it is taken."""
@@ -350,7 +368,9 @@ class _Expansion:
             return context.names.numbered(kind)
         name = entry.name(context.values, tensor.shape)
         if name == "input" or name in context.names.taken:
-            raise self.problem(entry.name.place, "duplicate layer name", name, _first(context, name))
+            raise self.problem(
+                entry.name.place, "duplicate layer name", name, _first(context, name)
+            )
         if not name or len(name) > 200 or any(sign in name for sign in "/.@#,=: "):
             raise self.problem(
                 entry.name.place, "expected a name without blanks and / . @ # , = :", name
@@ -380,7 +400,8 @@ class _Expansion:
         if entry.sources is not None:
             origin = self.resolve(entry.sources[0], context, tensor)[0]
         inputs = [
-            self.branch(branch, layers, origin, context) for branch, layers in entry.branches.items()
+            self.branch(branch, layers, origin, context)
+            for branch, layers in entry.branches.items()
         ]
         own = name or self.name(entry, entry.op.kind, context, tensor)
         fixed = {}
@@ -389,9 +410,7 @@ class _Expansion:
         op = self.op(entry, origin, context, own, **fixed)
         return self.add(entry, op, inputs, own, context, tensor)
 
-    def branch(
-        self, name: str, layers: list[m.Entry], tensor: Tensor, context: _Context
-    ) -> Tensor:
+    def branch(self, name: str, layers: list[m.Entry], tensor: Tensor, context: _Context) -> Tensor:
         if not layers:
             return tensor
         if name in context.names.taken:
@@ -415,9 +434,7 @@ class _Expansion:
             del self.builder.scope.children[name]
         return scope.exit
 
-    def block_branch(
-        self, name: str, entry: m.Call, tensor: Tensor, context: _Context
-    ) -> Tensor:
+    def block_branch(self, name: str, entry: m.Call, tensor: Tensor, context: _Context) -> Tensor:
         """A branch that is one unnamed block: the block takes the branch's name, and no level more."""
         self.step(entry.place)
         if entry.when is not None and not self.truth(entry.when, context, tensor):
@@ -433,7 +450,9 @@ class _Expansion:
     ) -> Tensor:
         block = self.spec.blocks[entry.block]
         if context.depth >= DEEPEST_BLOCKS:
-            raise SpecError(f"expected at most {DEEPEST_BLOCKS} blocks inside each other", place=entry.place)
+            raise SpecError(
+                f"expected at most {DEEPEST_BLOCKS} blocks inside each other", place=entry.place
+            )
         origin = tensor
         if entry.sources is not None:
             origin = self.resolve(entry.sources[0], context, tensor)[0]
@@ -462,7 +481,9 @@ class _Expansion:
             return _twin(context, name)
         found = self.find(entry.weights, context, tensor)
         if not isinstance(found, Scope) or found.kind != entry.block:
-            raise self.problem(entry.weights.place, f"weights: expected a block {entry.block}", name)
+            raise self.problem(
+                entry.weights.place, f"weights: expected a block {entry.block}", name
+            )
         return found
 
     def arguments(

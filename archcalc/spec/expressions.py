@@ -502,5 +502,7 @@ def _range(values: list[Any], offset: int) -> list[int]:
         raise ExpressionError("range() takes a step other than 0", offset)
     span = range(*values)
     if len(span) > LONGEST_LIST:
-        raise ExpressionError(f"expected at most {LONGEST_LIST} items, received {len(span)}", offset)
+        raise ExpressionError(
+            f"expected at most {LONGEST_LIST} items, received {len(span)}", offset
+        )
     return list(span)

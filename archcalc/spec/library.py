@@ -80,7 +80,9 @@ def pick(spec: Spec, variant: str, path: str) -> Spec:
         named = [one for one in every if plain(spec.name) in _names(one)]
         if named:
             return named[0]
-        raise NetworkNotFound(f"{path} holds {len(every)} networks", hint=_listed(path, every, None))
+        raise NetworkNotFound(
+            f"{path} holds {len(every)} networks", hint=_listed(path, every, None)
+        )
     return every[0]
 
 

@@ -84,7 +84,9 @@ class Template:
     @property
     def literal(self) -> str | None:
         """The text, where nothing has to be filled in."""
-        return str(self.parts[0]) if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
+        return (
+            str(self.parts[0]) if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
+        )
 
 
 def _shown(value: Any) -> str:

@@ -133,13 +133,17 @@ def read(text: str, file: str) -> Mapping:
         said = " ".join(part for part in (error.context, error.problem) if part)
         raise SpecError(f"not YAML: {said}", place=place) from None
     except yaml.reader.ReaderError as error:
-        raise SpecError(f"not YAML: {error.reason}", place=_at(text, file, error.position)) from None
+        raise SpecError(
+            f"not YAML: {error.reason}", place=_at(text, file, error.position)
+        ) from None
     finally:
         parser.dispose()
     if not isinstance(root, Mapping):
         place = Place(file, root.line + 1, root.column + 1) if root else Place(file, 1, 1)
         got = "an empty file" if root is None else described(root)
-        raise SpecError(f"expected a mapping with 'input' and 'layers', received {got}", place=place)
+        raise SpecError(
+            f"expected a mapping with 'input' and 'layers', received {got}", place=place
+        )
     return root
 
 
@@ -261,7 +265,8 @@ class _Reader:
         if node.text in parent.entries:
             first = parent.entries[node.text][0]
             raise self.fail(
-                f"the key {received(node.text)} stands here twice, first in line {first.line + 1}", event
+                f"the key {received(node.text)} stands here twice, first in line {first.line + 1}",
+                event,
             )
         self.keys[-1] = node
 

@@ -231,9 +231,7 @@ class Checker:
         self.expected(node, "a number, true, false, a word or a list of these")
         return 0
 
-    def variants(
-        self, node: Marked | None, settings: dict[str, m.Setting]
-    ) -> dict[str, m.Variant]:
+    def variants(self, node: Marked | None, settings: dict[str, m.Setting]) -> dict[str, m.Variant]:
         mapping = self.mapping(node, "variants: names with their settings")
         if mapping is None:
             return {}
@@ -284,7 +282,12 @@ class Checker:
         return self.expression(node, value, names, words)
 
     def expression(
-        self, node: Scalar, text: str, names: Names, words: frozenset[str] = frozenset(), skip: int = 0
+        self,
+        node: Scalar,
+        text: str,
+        names: Names,
+        words: frozenset[str] = frozenset(),
+        skip: int = 0,
     ) -> m.Term:
         """An expression, every name in it defined; `skip` characters of the node stand before it."""
         start = skip if node.plain else skip + 1
@@ -495,11 +498,15 @@ class Checker:
         known = [name for name in op.fields if name != "gates"]
         self.keys(fields, [*known, *extra, *COMMON], op.kind)
         layer = m.Layer(self.place(key), op, self.fields(op, fields, names))
-        self._required(key, op.kind, (f for f in op.fields.values() if f.default is REQUIRED), fields)
+        self._required(
+            key, op.kind, (f for f in op.fields.values() if f.default is REQUIRED), fields
+        )
         if extra:
             layer.switches = self.reference(fields.get("switches"), names)
             if layer.switches is None and "switches" not in fields.entries:
-                self.error(key, "maxunpool needs 'switches': the name of a max pool with switches: true")
+                self.error(
+                    key, "maxunpool needs 'switches': the name of a max pool with switches: true"
+                )
             elif layer.switches:
                 layer.switches.template.parts.append(".switches")
         return layer
@@ -524,9 +531,7 @@ class Checker:
                 self.error(node, error.message)
         return term
 
-    def _required(
-        self, key: Scalar, kind: str, needed: Iterable[Field], fields: Mapping
-    ) -> None:
+    def _required(self, key: Scalar, kind: str, needed: Iterable[Field], fields: Mapping) -> None:
         for field in needed:
             if field.name not in fields.entries:
                 self.error(key, f"{kind} needs {field.name!r}: {field.expected}")
@@ -545,7 +550,9 @@ class Checker:
                 continue
             branches[name] = self.layers(value, names)
         if not branches:
-            self.error(key, f"{op.kind} needs branches, named lists of layers, or 'from' with layers")
+            self.error(
+                key, f"{op.kind} needs branches, named lists of layers, or 'from' with layers"
+            )
         return m.Join(self.place(key), op, self.fields(op, fields, names), branches)
 
     def call(self, key: Scalar, block: str, fields: Mapping, names: Names) -> m.Call:
@@ -571,7 +578,9 @@ class Checker:
         if times is None or layers is None:
             self.error(key, "repeat needs 'times' and 'layers'")
         index = node.get("index")
-        variable = index.text if isinstance(index, Scalar) and self.identifier(index, "an index") else None
+        variable = (
+            index.text if isinstance(index, Scalar) and self.identifier(index, "an index") else None
+        )
         term = self.term(times, names) if times else m.Term(self.place(key), value=1)
         if times and term.constant and (type(term.value) is not int or term.value < 0):
             self.expected(times, "times: a whole number of at least 0")
@@ -609,7 +618,9 @@ class Checker:
 
     def outputs(self, node: Marked | None, names: Names) -> list[m.NetworkOutput]:
         self.layer = None
-        found = [self._output(item, names) for item in self.sequence(node, "a list of layers' names")]
+        found = [
+            self._output(item, names) for item in self.sequence(node, "a list of layers' names")
+        ]
         if isinstance(node, Sequence) and not node.items:
             self.expected(node, "at least one layer's name")
         return [output for output in found if output]
@@ -651,7 +662,10 @@ class Checker:
             level,
             self.boolean(mapping.get("fold"), "fold"),
             self._kinds(mapping.get("hide")),
-            {heading: self._column(value) for heading, (_, value) in (columns.entries if columns else {}).items()},
+            {
+                heading: self._column(value)
+                for heading, (_, value) in (columns.entries if columns else {}).items()
+            },
             self.place(key),
         )
 
@@ -661,7 +675,9 @@ class Checker:
             kind = self.text(item, "a layer kind")
             if kind not in LAYER_KINDS and kind not in self.blocks:
                 hint = did_you_mean(kind, [*LAYER_KINDS, *self.blocks])
-                self.error(item, f"expected a layer kind or a block, received {received(kind)}", hint)
+                self.error(
+                    item, f"expected a layer kind or a block, received {received(kind)}", hint
+                )
             found.append(kind)
         return tuple(found)
 
@@ -676,7 +692,11 @@ class Checker:
             name = self.text(item, "a column or a block's argument")
             if name and name not in known:
                 hint = did_you_mean(name, known)
-                self.error(item, f"expected a column or a block's argument, received {received(name)}", hint)
+                self.error(
+                    item,
+                    f"expected a column or a block's argument, received {received(name)}",
+                    hint,
+                )
             found.append(name)
         return tuple(found)
 
@@ -693,11 +713,15 @@ def setting_problem(setting: m.Setting, value: Any) -> str | None:
     kind, wanted = _type_of(value), _type_of(setting.default)
     if setting.choices is not None and value not in setting.choices:
         choices = ", ".join(map(shown, setting.choices))
-        return f"setting {setting.name}: expected one of {choices}, received {received(shown(value))}"
+        return (
+            f"setting {setting.name}: expected one of {choices}, received {received(shown(value))}"
+        )
     if kind != wanted:
         return f"setting {setting.name}: expected {wanted}, received {received(shown(value))}"
     if setting.minimum is not None and value < setting.minimum:
-        return f"setting {setting.name}: expected at least {setting.minimum}, received {shown(value)}"
+        return (
+            f"setting {setting.name}: expected at least {setting.minimum}, received {shown(value)}"
+        )
     return None
 
 
@@ -743,6 +767,3 @@ def _called(entries: list[m.Entry]) -> list[str]:
         elif isinstance(entry, m.When):
             found += _called(entry.layers) + _called(entry.otherwise)
     return list(dict.fromkeys(found))
-
-
-
