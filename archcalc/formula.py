@@ -38,7 +38,7 @@ class Derived(Protocol):
 
 
 class Formula:
-    """An equation over named integers; calling it with their values gives a `Value`."""
+    """An equation over named numbers; calling it with their values gives a `Value`."""
 
     __slots__ = ("_code", "source")
 
@@ -46,7 +46,7 @@ class Formula:
         self.source = source
         self._code: CodeType | None = None
 
-    def __call__(self, **values: int) -> Value:
+    def __call__(self, **values: Any) -> Value:
         code = self._code
         if code is None:
             code = self._code = _compile(self.source)

@@ -89,7 +89,7 @@ class Scope:
         self.kind = kind
         self.parent = parent
         self.path: str = f"{parent.path}/{name}" if parent and parent.path else name
-        self.times = times * (parent.times if parent else 1)
+        self.times: int = times * (parent.times if parent else 1)
         self.arguments: Mapping[str, Any] = {}
         self.branches: dict[str, Scope] = {}
         self.children: dict[str, Node | Scope] = {}

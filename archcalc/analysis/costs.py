@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archcalc.graph import Node
+    from archcalc.ops.base import Shapes
 
 # Bytes of one element. Weights, activations and buffers alike.
 DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
@@ -63,17 +64,14 @@ def layer_costs(node: Node, cache: dict[int, Costs]) -> Costs:
 def _costs(node: Node) -> Costs:
     facts, times = node.facts, node.times
     own = node.shared_with is None  # shared parameters are counted where they were first used
-    return Costs(
-        facts.params if own else 0,
-        facts.buffers if own else 0,
-        facts.mult_adds * times,
-        *(count * times for count in facts.operations),
-        facts.connections * times,
-        facts.neurons * times,
-        sum(map(math.prod, facts.inputs)) * times,
-        sum(map(math.prod, facts.outputs)) * times,
-        (facts.params + facts.buffers) * times,
-    )
+    params = (facts.params, facts.buffers) if own else (0, 0)
+    work = (facts.mult_adds, *facts.operations, facts.connections, facts.neurons)
+    elements = (_elements(facts.inputs), _elements(facts.outputs), facts.params + facts.buffers)
+    return Costs._make((*params, *(count * times for count in (*work, *elements))))
+
+
+def _elements(shapes: Shapes) -> int:
+    return sum(map(math.prod, shapes))
 
 
 def total(costs: Iterable[Costs]) -> Costs:

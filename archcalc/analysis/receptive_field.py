@@ -73,9 +73,9 @@ class Track(NamedTuple):
 
 
 class Uneven(NamedTuple):
-    """Several tracks, one for each stride, over `count` output positions."""
+    """Several tracks, one for each stride, over so many output positions."""
 
-    count: int
+    positions: int
     tracks: tuple[Track, ...]
 
 
@@ -109,10 +109,9 @@ def through(node: Node, states: Sequence[State], position: int) -> State | None:
         return (None,) * len(state)
     assert isinstance(windows, tuple)
     sizes = node.facts.outputs[0][1:]
-    steps = list(zip(state, windows, sizes, strict=True))
-    if len(steps) == 2 and steps[0] == steps[1]:
-        return (_step(*steps[0]),) * 2
-    return tuple(_step(*step) for step in steps)
+    if len(sizes) == 2 and (state[0], windows[0], sizes[0]) == (state[1], windows[1], sizes[1]):
+        return (_step(state[0], windows[0], sizes[0]),) * 2
+    return tuple(map(_step, state, windows, sizes))
 
 
 def _through(node: Node, states: list[State]) -> State:
@@ -279,9 +278,9 @@ def _telling(along: Uneven) -> list[int]:
     Where i grows by a common period, each end moves evenly, so the hull of several tracks is
     convex: the first and the last position of each residue decide.
     """
-    period = min(lcm(*(track.period for track in along.tracks)), along.count)
-    first = range(min(period, along.count))
-    last = range(max(along.count - period, len(first)), along.count)
+    period = min(lcm(*(track.period for track in along.tracks)), along.positions)
+    first = range(min(period, along.positions))
+    last = range(max(along.positions - period, len(first)), along.positions)
     return [*first, *last]
 
 

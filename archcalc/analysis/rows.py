@@ -9,12 +9,11 @@ from archcalc.graph import Node, Scope
 from archcalc.ops.window import Fractional, Sliding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.costs import Costs
     from archcalc.ops.base import Shape, Shapes
-    from archcalc.ops.window import AxisWindow
 
 
 class Window(NamedTuple):
@@ -240,8 +239,7 @@ class Row:
         return self.part.times
 
 
-def _window(slides: list[AxisWindow]) -> Window:
-    own = [s for s in slides if isinstance(s, (Sliding, Fractional))]
+def _window(own: Sequence[Sliding | Fractional]) -> Window:
     return Window(
         tuple(s.kernel for s in own),
         tuple(s.stride for s in own),

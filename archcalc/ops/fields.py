@@ -53,31 +53,37 @@ class Integer(Field):
         self.expected = _whole(minimum)
 
     def convert(self, value: Any) -> int:
-        if type(value) is int and self.minimum <= value <= self.maximum:
-            return value
+        if self.takes(value):
+            return int(value)
         raise self.refuse(value)
+
+    def takes(self, value: object) -> bool:
+        """Whether it is a whole number in the field's bounds."""
+        return type(value) is int and self.minimum <= value <= self.maximum
 
     def schema(self) -> dict[str, Any]:
         whole = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
         return {"anyOf": [whole, EXPRESSION]}
 
 
-class Sizes(Integer):
+class Sizes(Field):
     """A whole number for all axes, or a list with one for each: `3` or `[1, 7]`."""
 
     def __init__(self, default: Any, doc: str, minimum: int = 1, maximum: int = LARGEST) -> None:
-        super().__init__(default, doc, minimum, maximum)
+        super().__init__(default, doc)
+        self.one = Integer(default, doc, minimum, maximum)
         self.expected = f"{_whole(minimum)} or a list of them, one an axis"
 
     def convert(self, value: Any) -> int | tuple[int, ...]:
         if isinstance(value, (list, tuple)) and 0 < len(value) <= MOST_ITEMS:
-            if all(type(item) is int and self.minimum <= item <= self.maximum for item in value):
+            if all(map(self.one.takes, value)):
                 return tuple(value)
-            raise self.refuse(value)
-        return super().convert(value)
+        elif self.one.takes(value):
+            return int(value)
+        raise self.refuse(value)
 
     def schema(self) -> dict[str, Any]:
-        one = super().schema()
+        one = self.one.schema()
         return {"anyOf": [*one["anyOf"], {"type": "array", "minItems": 1, "items": one}]}
 
 

@@ -196,7 +196,8 @@ class Split(_Move):
             if channels % self.parts:
                 raise LayerError(f"parts {self.parts} does not divide the {channels} channels")
             part = formula("c/parts")(c=channels, parts=self.parts)
-            return ((part, *rest),) * self.parts
+            shape: Dimensions = (part, *rest)
+            return (shape,) * self.parts
         if sum(self.parts) != channels:
             raise LayerError(
                 f"parts: expected a sum of {channels}, the channels, received {sum(self.parts)}"

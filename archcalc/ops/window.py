@@ -22,7 +22,9 @@ class Sliding(NamedTuple):
     after: int = 0
     dilation: int = 1
 
-    period = 1
+    @property
+    def period(self) -> int:
+        return 1
 
     @property
     def advance(self) -> int:
@@ -42,7 +44,9 @@ class Fractional(NamedTuple):
     after: int = 0
     dilation: int = 1
 
-    advance = 1
+    @property
+    def advance(self) -> int:
+        return 1
 
     @property
     def period(self) -> int:
@@ -124,22 +128,16 @@ class Nearest(NamedTuple):
 AxisWindow = Sliding | Fractional | Adaptive | Interpolated | Nearest
 
 
-class Whole(NamedTuple):
+class Whole:
     """Every output sees the whole input (linear, global pooling)."""
 
-    name: str = "whole"
 
-
-class Pointwise(NamedTuple):
+class Pointwise:
     """Every output sees its own position only."""
 
-    name: str = "pointwise"
 
-
-class Held(NamedTuple):
+class Held:
     """An input held constant: gates, switches. No receptive field and no depth goes through it."""
-
-    name: str = "held"
 
 
 WHOLE, POINTWISE, HELD = Whole(), Pointwise(), Held()

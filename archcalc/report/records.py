@@ -212,7 +212,7 @@ def _spread(key: str, values: list[Any] | None, letters: tuple[str, ...]) -> dic
 def _flat_field(value: dict[str, Any] | None, letters: tuple[str, ...]) -> dict[str, Any]:
     line: dict[str, Any] = {}
     for part in ("size", "stride", "start"):
-        line |= _spread(f"receptive_field_{part}", value and value[part], letters)
+        line |= _spread(f"receptive_field_{part}", value[part] if value else None, letters)
     for part in ("aligned", "uniform"):
-        line[f"receptive_field_{part}"] = value and value[part]
+        line[f"receptive_field_{part}"] = value[part] if value else None
     return line

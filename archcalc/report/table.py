@@ -151,12 +151,12 @@ def _declared_table(analysis: Analysis, declared: DeclaredTable, depth: int | No
     chosen = tuple(first_of(keys, heading, arguments) for heading, keys in declared.columns.items())
     lines = _tree(analysis, depth or declared.depth, declared.fold, declared.hide)
     lines = [line for line in lines if not line.heads]
-    caption = (f"As {declared.source} heads its columns." if declared.source else "",)
+    caption = [f"As {declared.source} heads its columns."] if declared.source else []
     present = {row.kind for row in (*analysis.layers, *analysis.blocks)}
     hidden = ", ".join(kind for kind in declared.hide if kind in present)
-    caption += (f"Rows left out, though in the total: {hidden}.",) if hidden else ()
+    caption += [f"Rows left out, though in the total: {hidden}."] if hidden else []
     caption += _caption(analysis, lines, None)
-    return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, False)
+    return Table(chosen, tuple(lines), analysis.totals, title(analysis), tuple(caption), False)
 
 
 # Lines.

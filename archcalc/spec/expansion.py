@@ -273,7 +273,7 @@ class _Expansion:
             )
         self.step(entry.place, times)
         for turn in range(times):
-            inner = context.with_values({entry.index: turn}) if entry.index else context
+            inner = context.with_values({entry.variable: turn}) if entry.variable else context
             tensor = self.walk(entry.layers, tensor, inner)
         return tensor
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from archcalc.errors import received
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 LONGEST = 500  # characters
 DEEPEST = 40  # nested parentheses and operators
 LARGEST = 10**18  # of any number, numerators and denominators included
-LONGEST_LIST = 100_000
+LONGEST_LIST = 1_000  # items, those of the lists inside it included
+DEEPEST_LIST = 20
+LIST_COST = 400  # what a function of a list may cost, in tokens
 
 INCOMING = frozenset({"channels", "height", "width"})
 FUNCTIONS = frozenset({"int", "floor", "ceil", "round", "abs", "min", "max", "len", "sum", "range"})
@@ -50,15 +52,16 @@ class ExpressionError(Exception):
 
 
 class Expression:
-    """A parsed expression: its text, the names it uses, and how to evaluate it."""
+    """A parsed expression: its text, the names it uses, its cost, and how to evaluate it."""
 
-    __slots__ = ("_evaluate", "names", "text")
+    __slots__ = ("_evaluate", "cost", "names", "text")
 
     def __init__(self, text: str) -> None:
         parser = _Parser(text)
         self.text = text
         self._evaluate = parser.whole()
         self.names: Mapping[str, int] = parser.names
+        self.cost = len(parser.tokens) + LIST_COST * parser.lists
 
     def __call__(self, names: Mapping[str, Any], incoming: Shape) -> Any:
         """The value: an int, Fraction, bool, str or list. Raises ExpressionError."""
@@ -73,9 +76,10 @@ class _Parser:
             raise ExpressionError(f"expected at most {LONGEST} characters, received {len(text)}")
         self.text = text
         self.names: dict[str, int] = {}
-        self.tokens = list(_tokens(text))
+        self.tokens: list[tuple[str, str, int]] = list(_tokens(text))
         self.at = 0
         self.depth = 0
+        self.lists = 0
 
     def whole(self) -> Evaluate:
         value = self.choice()
@@ -208,7 +212,9 @@ class _Parser:
             return _constant(name == "true")
         if name in FUNCTIONS:
             self.expect("(")
-            return _call(name, self._until(")"), offset)
+            arguments = self._until(")")
+            self.lists += name == "range" or (len(arguments) == 1 and name in _OF_LISTS)
+            return _call(name, arguments, offset)
         self.names.setdefault(name, offset)
         if name in INCOMING:
             return _incoming(name, offset)
@@ -227,7 +233,7 @@ class _Parser:
         return self.tokens[self.at][2]
 
 
-def _tokens(text: str) -> Any:
+def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     at, end = 0, len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
@@ -338,16 +344,24 @@ def _negation(value: Evaluate, odd: bool) -> Evaluate:
 def _list(values: list[Evaluate], offset: int) -> Evaluate:
     def evaluate(names: Mapping[str, Any], incoming: Shape) -> Any:
         items = [value(names, incoming) for value in values]
-        if sum(map(_atoms, items)) > LONGEST_LIST:
-            raise ExpressionError(f"a list has more than {LONGEST_LIST} items", offset)
+        measured(items, offset)
         return items
 
     return evaluate
 
 
-def _atoms(value: Any) -> int:
-    """How many items a list has, those of the lists inside it included."""
-    return 1 + sum(map(_atoms, value)) if isinstance(value, (list, tuple)) else 1
+def measured(value: Any, offset: int = 0, depth: int = 0) -> int:
+    """How many items a value has, those of the lists inside it included; an error if too many."""
+    if not isinstance(value, (list, tuple)):
+        return 1
+    if depth >= DEEPEST_LIST:
+        raise ExpressionError(f"expected at most {DEEPEST_LIST} lists inside each other", offset)
+    count = 1
+    for item in value:
+        count += measured(item, offset, depth + 1)
+        if count > LONGEST_LIST + 1:
+            raise ExpressionError(f"expected at most {LONGEST_LIST:,} items in a list", offset)
+    return count
 
 
 def _item(value: Evaluate, index: Evaluate, offset: int) -> Evaluate:
@@ -450,6 +464,7 @@ def _ceil(x: Any) -> int:
     return int(-(-x // 1))
 
 
+_OF_LISTS = frozenset({"len", "max", "min", "sum"})
 _OF_ONE: dict[str, Callable[[Any], Any]] = {
     "int": int,
     "floor": _floor,
@@ -503,6 +518,6 @@ def _range(values: list[Any], offset: int) -> list[int]:
     span = range(*values)
     if len(span) > LONGEST_LIST:
         raise ExpressionError(
-            f"expected at most {LONGEST_LIST} items, received {len(span)}", offset
+            f"expected at most {LONGEST_LIST:,} items in a list, received {len(span):,}", offset
         )
     return list(span)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.spec.expressions import Expression, ExpressionError
+from archcalc.spec.expressions import Expression, ExpressionError, measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,13 +52,29 @@ class Term:
         if self.constant:
             return self.value
         if self.items is not None:
-            return [item(names, incoming) for item in self.items]
+            values = [item(names, incoming) for item in self.items]
+            self.measure(values)
+            return values
         assert self.expression is not None
         try:
             return self.expression(names, incoming)
         except ExpressionError as error:
             place = self.place._replace(column=self.place.column + error.offset)
             raise TermError(f"{error.message}, in '{self.expression.text}'", place) from None
+
+    def measure(self, value: Any) -> int:
+        """How many items a value of this term has; raises TermError if too many."""
+        try:
+            return measured(value)
+        except ExpressionError as error:
+            raise TermError(error.message, self.place) from None
+
+    @property
+    def cost(self) -> int:
+        """What evaluating it may cost, in tokens of its expressions."""
+        if self.items is not None:
+            return sum(item.cost for item in self.items)
+        return 0 if self.expression is None else self.expression.cost
 
     def expressions(self) -> list[Term]:
         """The terms below that are expressions."""
@@ -80,6 +96,10 @@ class Template:
         return "".join(
             part if isinstance(part, str) else _shown(part(names, incoming)) for part in self.parts
         )
+
+    @property
+    def cost(self) -> int:
+        return sum(part.cost for part in self.parts if isinstance(part, Term))
 
     @property
     def literal(self) -> str | None:
@@ -105,26 +125,37 @@ class Reference(NamedTuple):
 class Common:
     """What every entry may carry."""
 
-    __slots__ = ("label", "name", "place", "sources", "weights", "when")
+    __slots__ = ("_cost", "label", "name", "place", "sources", "terms", "weights", "when")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, terms: dict[str, Term]) -> None:
         self.place = place
+        self.terms = terms
+        self._cost: int | None = None
         self.name: Template | None = None
         self.label: Template | None = None
         self.sources: list[Reference] | None = None
         self.weights: Reference | None = None
         self.when: Term | None = None
 
+    @property
+    def cost(self) -> int:
+        """What evaluating its expressions may cost, in tokens."""
+        if self._cost is None:
+            references = [*(self.sources or ()), *([self.weights] if self.weights else ())]
+            parts = [self.name, self.label, self.when, *(r.template for r in references)]
+            own = sum(term.cost for term in self.terms.values())
+            self._cost = own + sum(part.cost for part in parts if part)
+        return self._cost
+
 
 class Layer(Common):
     """A layer of a built-in kind; `switches` is max unpooling's second input."""
 
-    __slots__ = ("cache", "constant", "op", "switches", "terms")
+    __slots__ = ("cache", "constant", "op", "switches")
 
     def __init__(self, place: Place, op: type[Op], terms: dict[str, Term]) -> None:
-        super().__init__(place)
+        super().__init__(place, terms)
         self.op = op
-        self.terms = terms
         self.constant = all(term.constant for term in terms.values())
         self.switches: Reference | None = None
         self.cache: dict[Any, Op] = {}  # evaluated fields -> op
@@ -145,20 +176,19 @@ class Join(Layer):
 class Call(Common):
     """A block used as a layer, with its arguments."""
 
-    __slots__ = ("block", "terms")
+    __slots__ = ("block",)
 
     def __init__(self, place: Place, block: str, terms: dict[str, Term]) -> None:
-        super().__init__(place)
+        super().__init__(place, terms)
         self.block = block
-        self.terms = terms
 
 
 class Repeat(NamedTuple):
-    """The same layers several times; `index` counts from 0."""
+    """The same layers several times; `variable` counts from 0."""
 
     place: Place
     times: Term
-    index: str | None
+    variable: str | None
     layers: list[Entry]
 
 

@@ -455,7 +455,8 @@ class Checker:
 
     def layer_of(self, key: Scalar, kind: str, fields: Mapping, names: Names) -> m.Entry | None:
         if kind in STRUCTURE:
-            return _STRUCTURE[kind](self, key, fields, names)
+            structure: m.Entry = _STRUCTURE[kind](self, key, fields, names)
+            return structure
         name = fields.get("name")
         self.layer = name.text if isinstance(name, Scalar) else None
         entry: m.Layer | m.Call
