@@ -89,7 +89,7 @@ def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
     """The derivation of every number of a layer or block, or of all layers and the network."""
     from archcalc.analysis.explain import explain as explained
 
-    return explained(analysis, layer)
+    return list(explained(analysis, layer))
 
 
 # Requests: NAME@key=value,key=value.

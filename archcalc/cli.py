@@ -11,7 +11,7 @@ from archcalc import __version__
 from archcalc.errors import ArchcalcError, OutputError, SettingError, SpecErrors, received
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from archcalc.analysis import Analysis
 
@@ -154,10 +154,10 @@ def explain(
     from archcalc.analysis.explain import explain as derive
     from archcalc.report import explanations
 
-    chosen = _format(format_name, output, tuple(explanations.FORMATS))
+    chosen = _format(format_name, output, explanations.NAMES)
     analyses = _analyses([network], settings, input_shape, batch, dtype, specs)
-    found = [one for analysis in analyses for one in derive(analysis, layer)]
-    _write(explanations.as_text(found, chosen), output)
+    found = (one for analysis in analyses for one in derive(analysis, layer))
+    _write(explanations.pieces(found, chosen), output)
 
 
 @app.command()
@@ -183,7 +183,7 @@ def report(
 
     chosen = _format(None, output, tuple(study.FORMATS))
     analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
-    _write(study.as_text(analyses, chosen), output)
+    _write(study.pieces(analyses, chosen), output)
 
 
 @app.command("list")
@@ -226,7 +226,7 @@ def show(network: NetworkArgument, specs: SpecsOption = None) -> None:
     from archcalc.report.card import card
 
     spec, _ = request(network, specs or ())
-    _write(card(spec), None)
+    _write([card(spec)], None)
 
 
 @app.command()
@@ -236,7 +236,7 @@ def schema(output: OutputOption = None) -> None:
 
     from archcalc.spec.jsonschema import json_schema
 
-    _write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", output)
+    _write([json.dumps(json_schema(), indent=2, ensure_ascii=False), "\n"], output)
 
 
 @app.command()
@@ -315,7 +315,7 @@ def _format(name: str | None, output: str | None, formats: Sequence[str]) -> str
 
 def _write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: bool) -> None:
     from archcalc.report import terminal
-    from archcalc.report.writers import as_text
+    from archcalc.report.writers import pieces
 
     if chosen in ("csv", "json") and len(tables) > 1:
         raise SettingError(
@@ -327,12 +327,18 @@ def _write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact:
             sys.stdout.write("\n" * (i > 0))
             terminal.show(one, exact=exact)
         return
-    _write("\n".join(as_text(one, chosen, exact) for one in tables), output)
+
+    def parts() -> Iterator[str]:
+        for i, one in enumerate(tables):
+            yield "\n" * (i > 0)
+            yield from pieces(one, chosen, exact)
+
+    _write(parts(), output)
 
 
-def _write(text: str, output: str | None) -> None:
+def _write(text: Iterable[str], output: str | None) -> None:
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.writelines(text)
         return
     from archcalc.report.writers import write_file
 

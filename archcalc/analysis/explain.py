@@ -63,15 +63,16 @@ class Explanation(NamedTuple):
     paths: tuple[Path, ...]
 
 
-def explain(analysis: Analysis, name: str | None = None) -> list[Explanation]:
+def explain(analysis: Analysis, name: str | None = None) -> Iterator[Explanation]:
     """The derivations of one layer or block (a unique part of its name is enough), or of all.
 
     Of one layer the receptive field's whole way is shown, of all only each layer's own step.
     """
     if name is not None:
-        return [_explanation(analysis.find(name), whole_path=True)]
-    rows = [*analysis.layers, analysis.totals]
-    return [_explanation(row, whole_path=False) for row in rows]
+        yield _explanation(analysis.find(name), whole_path=True)
+        return
+    for row in (*analysis.layers, analysis.totals):
+        yield _explanation(row, whole_path=False)
 
 
 def _explanation(row: Row, whole_path: bool) -> Explanation:

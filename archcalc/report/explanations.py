@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.writers import escaped, json_text, latex
+from archcalc.report.writers import escaped, json_pieces, latex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis.explain import Derivation, Explanation, Path
 
@@ -28,16 +28,24 @@ def number(value: Any) -> str:
     return f"{float(value):.4g}"
 
 
-def as_text(explanations: Sequence[Explanation], format: str) -> str:  # noqa: A002
+def as_text(explanations: Iterable[Explanation], format: str) -> str:  # noqa: A002
     """Explanations in one of the formats."""
-    return FORMATS[format](explanations)
+    return "".join(pieces(explanations, format))
+
+
+def pieces(explanations: Iterable[Explanation], format: str) -> Iterator[str]:  # noqa: A002
+    """The same text, one explanation after another."""
+    if format == "json":
+        yield from json_pieces(
+            {"schema_version": SCHEMA_VERSION, "layers": (_record(one) for one in explanations)}
+        )
+        return
+    for i, one in enumerate(explanations):
+        yield "\n" if i else ""
+        yield "\n".join(FORMATS[format](one)) + "\n"
 
 
 # Terminal.
-
-
-def to_terminal(explanations: Sequence[Explanation]) -> str:
-    return "\n".join("\n".join(_terminal(one)) + "\n" for one in explanations)
 
 
 def _terminal(one: Explanation) -> Iterator[str]:
@@ -95,10 +103,6 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 # Markdown.
 
 
-def to_markdown(explanations: Sequence[Explanation]) -> str:
-    return "\n".join("\n".join(_markdown(one)) + "\n" for one in explanations)
-
-
 def _markdown(one: Explanation) -> Iterator[str]:
     yield f"### {escaped(one.name)}: {escaped(one.title)}, {one.shapes.replace('->', 'to')}"
     yield ""
@@ -125,12 +129,7 @@ def _markdown_path(path: Path) -> Iterator[str]:
     yield escaped(path.note)
 
 
-# LaTeX.
-
-
-def to_latex(explanations: Sequence[Explanation]) -> str:
-    """Aligned equations (amsmath), one block a layer."""
-    return "\n".join("\n".join(_latex(one)) + "\n" for one in explanations)
+# LaTeX: aligned equations (amsmath), one block a layer.
 
 
 def _latex(one: Explanation) -> Iterator[str]:
@@ -203,12 +202,6 @@ def _math_call(node: Any) -> str:
 # JSON.
 
 
-def to_json(explanations: Sequence[Explanation]) -> str:
-    return json_text(
-        {"schema_version": SCHEMA_VERSION, "layers": [_record(one) for one in explanations]}
-    )
-
-
 def _record(one: Explanation) -> dict[str, Any]:
     return {
         "name": one.name,
@@ -247,9 +240,9 @@ def _step(step: Any) -> dict[str, Any]:
     }
 
 
-FORMATS: dict[str, Callable[[Sequence[Explanation]], str]] = {
-    "terminal": to_terminal,
-    "markdown": to_markdown,
-    "latex": to_latex,
-    "json": to_json,
+FORMATS: dict[str, Callable[[Explanation], Iterator[str]]] = {
+    "terminal": _terminal,
+    "markdown": _markdown,
+    "latex": _latex,
 }
+NAMES = (*FORMATS, "json")

@@ -25,13 +25,13 @@ SAFE = 2**53  # larger integers are written as strings, for readers that have do
 def document(table: Table) -> dict[str, Any]:
     """The whole JSON object of a table: network, settings, conventions, layers, blocks, totals.
 
-    A list of networks is an object with `networks`, each with its totals.
+    A list of networks is an object with `networks`, each with its totals. Rows are iterators.
     """
     if table.total is None:
         rows = [line.row for line in table.lines]
         return {
             "schema_version": SCHEMA_VERSION,
-            "networks": [_listed(row.analysis) for row in rows],
+            "networks": (_listed(row.analysis) for row in rows),
         }
     analysis = table.total.analysis
     return {
@@ -39,8 +39,8 @@ def document(table: Table) -> dict[str, Any]:
         "network": network(analysis),
         "settings": {name: plain(value) for name, value in analysis.settings.items()},
         "conventions": conventions(analysis),
-        "layers": [record(row) for row in table.rows],
-        "blocks": [record(row) for row in analysis.blocks],
+        "layers": (record(row) for row in table.rows),
+        "blocks": (record(row) for row in analysis.blocks),
         "totals": record(analysis.totals),
     }
 

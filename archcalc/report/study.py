@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archcalc.analysis.explain import explain
-from archcalc.report import explanations
+from archcalc.report import explanations, writers
 from archcalc.report.table import CONVENTION, listing, tabulate, title
-from archcalc.report.writers import csv_text, escaped, markdown_table, text_rows, to_markdown
+from archcalc.report.writers import csv_pieces, escaped, markdown_lines
+from archcalc.spec.schema import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,93 +28,66 @@ SUMMARY = (
 )
 
 
-def as_text(analyses: Sequence[Analysis], format: str) -> str:  # noqa: A002
+LAYERS = (
+    "name", "type", "output", "window", "receptive_field", "params", "mult_adds", "flops", "share",
+)  # fmt: skip
+
+
+def pieces(analyses: Sequence[Analysis], format: str) -> Iterator[str]:  # noqa: A002
     """The study in markdown, or as CSV: every layer of every network, one line each."""
     return FORMATS[format](analyses)
 
 
-def to_csv(analyses: Sequence[Analysis]) -> str:
-    records: list[dict[str, Any]] = [
-        {"network": analysis.label, **record}
+def to_csv(analyses: Sequence[Analysis]) -> Iterator[str]:
+    """Every layer of every network; the columns are those of the network with most axes."""
+    ranked = max(analyses, key=lambda one: len(one.graph.input.facts.outputs[0]))
+    first = next(tabulate(ranked).records())
+    blank = dict.fromkeys(["network", *first])
+    return csv_pieces(
+        {**blank, "network": analysis.label, **record}
         for analysis in analyses
-        for record in tabulate(analysis).to_records()
-    ]
-    headings = list(dict.fromkeys(key for record in records for key in record))
-    return csv_text(headings, [[record.get(key) for key in headings] for record in records])
+        for record in tabulate(analysis).records()
+    )
 
 
-def to_markdown_study(analyses: Sequence[Analysis]) -> str:
-    parts = ["# What these networks cost", "", *_summary(analyses), ""]
-    for analysis in analyses:
-        parts += [*_network(analysis), ""]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _summary(analyses: Sequence[Analysis]) -> Iterator[str]:
-    table = listing(analyses, SUMMARY)
-    yield markdown_table(table, text_rows(table, exact=False))
-    yield ""
+def to_markdown(analyses: Sequence[Analysis]) -> Iterator[str]:
+    yield "# What these networks cost\n\n"
+    yield from markdown_lines(listing(analyses, SUMMARY), exact=False)
     batch = f"batch {analyses[0].batch}, {analyses[0].dtype}"
-    yield escaped(CONVENTION.format(batch=batch)) + " 1 K = 1000."
+    yield f"\n{escaped(CONVENTION.format(batch=batch))} 1 K = 1000.\n"
+    for analysis in analyses:
+        yield from _network(analysis)
 
 
 def _network(analysis: Analysis) -> Iterator[str]:
     """One network: where it comes from, its settings, its layers, its derivations."""
-    yield f"## {escaped(analysis.label)}"
-    yield ""
-    yield escaped(title(analysis)) + "."
+    yield f"\n## {escaped(analysis.label)}\n\n{escaped(title(analysis))}.\n"
     yield from _paper(analysis)
-    yield ""
-    yield "### Layers"
-    yield ""
-    keys = (
-        "name",
-        "type",
-        "output",
-        "window",
-        "receptive_field",
-        "params",
-        "mult_adds",
-        "flops",
-        "share",
-    )
-    yield to_markdown(tabulate(analysis, columns=keys)._replace(title=""), exact=True)
-    yield "### Derivations"
-    yield ""
-    yield "<details><summary>The equation of each number, layer by layer</summary>"
-    yield ""
-    yield (
-        explanations.to_markdown(explain(analysis))
-        .replace("\n### ", "\n#### ")
-        .replace("### ", "#### ", 1)
-    )
-    yield "</details>"
+    yield "\n### Layers\n\n"
+    table = tabulate(analysis, columns=LAYERS)
+    yield from writers.to_markdown(table._replace(title=""), exact=True)
+    yield "\n### Derivations\n\n"
+    yield "<details><summary>The equation of each number, layer by layer</summary>\n\n"
+    for piece in explanations.pieces(explain(analysis), "markdown"):
+        yield f"#{piece}" if piece.startswith("###") else piece
+    yield "\n</details>\n"
 
 
 def _paper(analysis: Analysis) -> Iterator[str]:
     spec = analysis.spec
-    if spec is None or not spec.paper:
+    if spec is None:
         return
-    paper = spec.paper
-    said = [paper.get(key, "") for key in ("authors", "title", "venue", "year")]
-    yield ""
-    link = (
-        f" [arXiv:{paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})."
-        if "arxiv" in paper
-        else ""
-    )
-    yield f"{escaped('. '.join(part for part in said if part))}.{link}"
-    from archcalc.spec.schema import shown
-
+    said = [spec.paper.get(key, "") for key in ("authors", "title", "venue", "year")]
+    if any(said):
+        yield f"\n{escaped('. '.join(part for part in said if part))}."
+        arxiv = spec.paper.get("arxiv")
+        yield f" [arXiv:{arxiv}](https://arxiv.org/abs/{arxiv}).\n" if arxiv else "\n"
     if analysis.settings:
-        settings = ", ".join(
-            f"{name} = {shown(value)}" for name, value in analysis.settings.items()
-        )
-        yield ""
-        yield f"Settings: {escaped(settings)}."
+        values = [f"{name} = {shown(value)}" for name, value in analysis.settings.items()]
+        yield f"\nSettings: {escaped(', '.join(values))}.\n"
 
 
-FORMATS: dict[str, Callable[[Sequence[Analysis]], str]] = {
-    "markdown": to_markdown_study,
+FORMATS: dict[str, Callable[[Sequence[Analysis]], Iterator[str]]] = {
+    "markdown": to_markdown,
     "csv": to_csv,
 }

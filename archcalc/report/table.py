@@ -54,17 +54,22 @@ class Table(NamedTuple):
         """The rows that add up: layers, and blocks that stand for theirs."""
         return [line.row for line in self.lines if not line.heads]
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """A flat dict for each row that adds up, as CSV has them."""
+    def records(self) -> Iterator[dict[str, Any]]:
+        """A flat dict for each row that adds up, as CSV has them; of networks, year and title, too."""
         from archcalc.report.records import flat
 
-        return [flat(row) for row in self.rows]
+        for row in self.rows:
+            record = flat(row)
+            if self.total is None:
+                more = {key: one.get(row) for key, one in NETWORK_COLUMNS.items()}
+                record = {"name": record.pop("name"), **more, **record}
+            yield record
 
     def to_pandas(self) -> Any:
         """A DataFrame with a row for each layer and every column of the CSV."""
         import pandas as pd
 
-        return pd.DataFrame(self.to_records())
+        return pd.DataFrame(list(self.records()))
 
 
 def tabulate(

@@ -6,11 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import OutputError, did_you_mean, received
-from archcalc.report.columns import NETWORK_COLUMNS
 from archcalc.report.figures import figure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from archcalc.report.table import Line, Table
 
@@ -22,6 +21,11 @@ SUFFIXES = {
 
 def as_text(table: Table, format: str, exact: bool = False) -> str:  # noqa: A002
     """A table in one of the formats, as text that ends with a newline."""
+    return "".join(pieces(table, format, exact))
+
+
+def pieces(table: Table, format: str, exact: bool = False) -> Iterator[str]:  # noqa: A002
+    """The same text piece by piece, so that a long table never stands in memory whole."""
     return FORMATS[format](table, exact)
 
 
@@ -42,64 +46,63 @@ def format_of(path: str, formats: Sequence[str]) -> str:
 # Formats.
 
 
-def to_terminal(table: Table, exact: bool) -> str:
+def to_terminal(table: Table, exact: bool) -> Iterator[str]:
     from archcalc.report.terminal import layout
 
-    lines = layout(table, None, exact)
-    return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
+    for line in layout(table, None, exact):
+        yield "".join(text for text, _ in line).rstrip() + "\n"
 
 
-def to_json(table: Table, exact: bool) -> str:
+def to_json(table: Table, exact: bool) -> Iterator[str]:
     from archcalc.report.records import document
 
-    return json_text(document(table))
+    return json_pieces(document(table))
 
 
-def json_text(value: dict[str, Any]) -> str:
-    """A JSON object, a line for each key and for each object in a list: easy to read and to grep."""
+def json_pieces(value: Mapping[str, Any]) -> Iterator[str]:
+    """A JSON object, a line for each key and for each item of an iterator: easy to read and grep."""
     import json
+    from collections.abc import Iterator as Items
 
-    def line(item: Any) -> str:
-        return json.dumps(item, ensure_ascii=False)
-
-    parts = []
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    separator = "{"
     for key, item in value.items():
-        if isinstance(item, list) and item and isinstance(item[0], dict):
-            rows = ",\n".join(f"    {line(one)}" for one in item)
-            parts.append(f"  {line(key)}: [\n{rows}\n  ]")
-        else:
-            parts.append(f"  {line(key)}: {line(item)}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+        yield f"{separator}\n  {encode(key)}: "
+        separator = ","
+        if not isinstance(item, Items):
+            yield encode(item)
+            continue
+        start = "["
+        for one in item:
+            yield f"{start}\n    {encode(one)}"
+            start = ","
+        yield "[]" if start == "[" else "\n  ]"
+    yield "\n}\n"
 
 
-def to_csv(table: Table, exact: bool) -> str:
+def to_csv(table: Table, exact: bool) -> Iterator[str]:
     """Every column and exact figures, or the columns that were asked for."""
     if table.all_columns:
-        records = table.to_records()
-        if table.total is None:
-            extra = [[c.get(row) for c in NETWORK_COLUMNS.values()] for row in table.rows]
-            records = [
-                {
-                    "name": record.pop("name"),
-                    **dict(zip(NETWORK_COLUMNS, more, strict=True)),
-                    **record,
-                }
-                for record, more in zip(records, extra, strict=True)
-            ]
-        return csv_text(list(records[0]) if records else [], [list(r.values()) for r in records])
-    headings = [column.key for column in table.columns]
-    return csv_text(headings, [[column.get(row) for column in table.columns] for row in table.rows])
+        return csv_pieces(table.records())
+    return csv_pieces(
+        {column.key: column.get(row) for column in table.columns} for row in table.rows
+    )
 
 
-def csv_text(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def csv_pieces(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Lines of CSV, headed by the first record's keys."""
     import csv
     import io
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows([_csv_value(value) for value in row] for row in rows)
-    return stream.getvalue()
+    for i, record in enumerate(records):
+        if i == 0:
+            writer.writerow(record)
+        writer.writerow(map(_csv_value, record.values()))
+        yield stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
 
 
 def _csv_value(value: Any) -> Any:
@@ -108,19 +111,23 @@ def _csv_value(value: Any) -> Any:
     return "" if value is None else value
 
 
-def to_markdown(table: Table, exact: bool) -> str:
+def to_markdown(table: Table, exact: bool) -> Iterator[str]:
     """A table that GitHub renders, the title above, the conventions below."""
-    texts = text_rows(table, exact, _markdown_name)
-    parts = [f"**{escaped(table.title)}**", ""] if table.title else []
-    parts += [markdown_table(table, texts), ""]
-    parts += [f"{escaped(note)}  " for note in table.caption]
-    return "\n".join(parts).rstrip() + "\n"
+    if table.title:
+        yield f"**{escaped(table.title)}**\n\n"
+    yield from markdown_lines(table, exact)
+    yield "\n" if table.caption else ""
+    yield "  \n".join(map(escaped, table.caption)) + ("\n" if table.caption else "")
 
 
-def markdown_table(table: Table, rows: Sequence[Sequence[str]]) -> str:
+def markdown_lines(table: Table, exact: bool) -> Iterator[str]:
+    """The table alone, line by line."""
     headings = [escaped(column.heading) for column in table.columns]
     rules = ["---:" if column.right else ":---" for column in table.columns]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows))
+    for cells in (headings, rules):
+        yield f"| {' | '.join(cells)} |\n"
+    for cells in text_rows(table, exact, _markdown_name, escaped):
+        yield f"| {' | '.join(cells)} |\n"
 
 
 def escaped(text: str) -> str:
@@ -135,22 +142,21 @@ def _markdown_name(line: Line | None) -> str:
     return f"**{name}**" if line.heads else name
 
 
-def to_latex(table: Table, exact: bool) -> str:
-    """A booktabs tabular; `\\usepackage{booktabs}` (and longtable for many rows)."""
+def to_latex(table: Table, exact: bool) -> Iterator[str]:
+    """A booktabs tabular; a longtable where there are many rows."""
     long = len(table.lines) > 40
     environment = "longtable" if long else "tabular"
     alignment = "".join("r" if column.right else "l" for column in table.columns)
     head = " & ".join(latex(column.heading) for column in table.columns) + r" \\"
-    rows = [" & ".join(cells) + r" \\" for cells in text_rows(table, exact, _latex_name, latex)]
-    notes = [f"% {note}" for note in (table.title, *table.caption)]
-    packages = "booktabs, longtable" if long else "booktabs"
-    body = [rf"\begin{{{environment}}}{{{alignment}}}", r"\toprule", head, r"\midrule"]
-    body += [r"\endhead"] if long else []
-    summed = [r"\midrule", rows.pop()] if table.total else []
-    body += [*rows, *summed, r"\bottomrule", rf"\end{{{environment}}}"]
-    return (
-        "\n".join([*notes, f"% needs: \\usepackage{{{packages.replace(' ', '')}}}", *body]) + "\n"
-    )
+    for note in (table.title, *table.caption):
+        yield f"% {note}\n" if note else ""
+    yield f"% needs: \\usepackage{{booktabs{',longtable' if long else ''}}}\n"
+    yield f"\\begin{{{environment}}}{{{alignment}}}\n\\toprule\n{head}\n\\midrule\n"
+    yield "\\endhead\n" if long else ""
+    for i, cells in enumerate(text_rows(table, exact, _latex_name, latex)):
+        yield "\\midrule\n" if i == len(table.lines) else ""
+        yield " & ".join(cells) + " \\\\\n"
+    yield f"\\bottomrule\n\\end{{{environment}}}\n"
 
 
 _LATEX = {
@@ -176,34 +182,29 @@ def _latex_name(line: Line | None) -> str:
 def text_rows(
     table: Table,
     exact: bool,
-    name: Callable[[Line | None], str] | None = None,
-    escape: Callable[[str], str] = escaped,
-) -> list[list[str]]:
+    name: Callable[[Line | None], str],
+    escape: Callable[[str], str],
+) -> Iterator[list[str]]:
     """The cells of every line as text, the total last where there is one."""
     from archcalc.report.terminal import TOTALLED
 
-    name = name or _markdown_name
-    rows = [
-        [
-            name(line)
-            if column.key == "name"
-            else escape(figure(column, column.get(line.row), exact))
-            for column in table.columns
+    for line in table.lines:
+        yield [
+            name(line) if c.key == "name" else escape(figure(c, c.get(line.row), exact))
+            for c in table.columns
         ]
-        for line in table.lines
-    ]
     if table.total is None:
-        return rows
+        return
     total = [
-        escape(figure(column, column.get(table.total), exact)) if column.key in TOTALLED else ""
-        for column in table.columns
+        escape(figure(c, c.get(table.total), exact)) if c.key in TOTALLED else ""
+        for c in table.columns
     ]
     if table.columns[0].key not in TOTALLED:
         total[0] = name(None)
-    return [*rows, total]
+    yield total
 
 
-FORMATS: dict[str, Callable[[Table, bool], str]] = {
+FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
     "terminal": to_terminal,
     "markdown": to_markdown,
     "csv": to_csv,
@@ -215,7 +216,7 @@ FORMATS: dict[str, Callable[[Table, bool], str]] = {
 # Files.
 
 
-def write_file(path: str, text: str) -> None:
+def write_file(path: str, text: Iterable[str]) -> None:
     """Replace a file's whole content at once; raises OutputError and leaves the old one otherwise."""
     real = os.path.realpath(path)
     try:
@@ -223,14 +224,14 @@ def write_file(path: str, text: str) -> None:
             if os.path.isdir(real):
                 raise IsADirectoryError(21, "Is a directory")
             with open(real, "w", encoding="utf-8") as stream:
-                stream.write(text)
+                stream.writelines(text)
             return
         _replace(real, text)
     except OSError as error:
         raise OutputError(f"can't write {received(path)}: {error.strerror or error}") from None
 
 
-def _replace(path: str, text: str) -> None:
+def _replace(path: str, text: Iterable[str]) -> None:
     import tempfile
 
     mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0o666 & ~_umask()
@@ -239,7 +240,7 @@ def _replace(path: str, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".archcalc-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
+            stream.writelines(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, mode)

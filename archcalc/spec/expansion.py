@@ -14,14 +14,15 @@ from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor
 from archcalc.ops import spelled
 from archcalc.ops.fields import LARGEST
 from archcalc.spec import model as m
-from archcalc.spec.schema import setting_problem, shown
+from archcalc.spec.schema import MOST_LAYERS, layer_name, setting_problem, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-MOST_LAYERS = 200_000
-MOST_STEPS = 3 * MOST_LAYERS  # loop turns and block calls count, too
-DEEPEST_BLOCKS = 40
+MOST_STEPS = 50_000_000  # tokens of the expressions evaluated, layers and turns at ENTRY_COST each
+ENTRY_COST = 10
+LONGEST_NAME = 500  # characters of a full name
+LONGEST_LABEL = 200
 
 
 def expand(
@@ -63,16 +64,25 @@ def _count_layers(spec: m.Spec, values: Mapping[str, Any]) -> None:
     A count that depends on a block's arguments or on shapes is taken as its least; expansion
     itself counts as well.
     """
-    count = _Count(spec, values)
+    count = _Count(spec, values, values, {})
     total = count.entries(spec.layers, spec.place)
     count.check(total, spec.place)
 
 
 class _Count:
-    def __init__(self, spec: m.Spec, values: Mapping[str, Any]) -> None:
+    """Counts the layers of entries, with the `values` known where they stand."""
+
+    def __init__(
+        self,
+        spec: m.Spec,
+        settings: Mapping[str, Any],
+        values: Mapping[str, Any],
+        blocks: dict[str, int],
+    ) -> None:
         self.spec = spec
+        self.settings = settings
         self.values = values
-        self.blocks: dict[str, int] = {}
+        self.blocks = blocks
 
     def check(self, count: int, place: Place) -> int:
         if count <= MOST_LAYERS:
@@ -89,11 +99,11 @@ class _Count:
         if isinstance(entry, m.Repeat):
             times = self.known(entry.times)
             turns = times if type(times) is int else 1
-            return self.check(turns * max(1, self.entries(entry.layers, entry.place)), entry.place)
+            return self.loop(entry, turns, [entry.variable] if entry.variable else [])
         if isinstance(entry, m.ForEach):
             lists = [self.known(term) for term in entry.each.values()]
             turns = min((len(items) for items in lists if isinstance(items, list)), default=1)
-            return self.check(turns * max(1, self.entries(entry.layers, entry.place)), entry.place)
+            return self.loop(entry, turns, entry.each)
         if isinstance(entry, m.When):
             return self.arms(entry)
         if self.known(entry.when) is False:
@@ -102,6 +112,15 @@ class _Count:
             return self.check(self.block(entry.block), entry.place) if entry.when is None else 0
         inner = entry.branches.values() if isinstance(entry, m.Join) else ()
         return 1 + sum(self.entries(branch, entry.place) for branch in inner)
+
+    def loop(self, entry: m.Repeat | m.ForEach, turns: int, variables: Iterable[str]) -> int:
+        inner = self.hiding(variables).entries(entry.layers, entry.place)
+        return self.check(turns * max(1, inner), entry.place)
+
+    def hiding(self, names: Iterable[str]) -> _Count:
+        """Inside a loop or a block, whose names are not the settings of the same name."""
+        values = {name: value for name, value in self.values.items() if name not in names}
+        return _Count(self.spec, self.settings, values, self.blocks)
 
     def arms(self, entry: m.When) -> int:
         condition = self.known(entry.condition)
@@ -114,11 +133,8 @@ class _Count:
     def block(self, name: str) -> int:
         if name not in self.blocks:
             block = self.spec.blocks[name]
-            hidden = {
-                key: value for key, value in self.values.items() if key not in block.arguments
-            }
-            inner = _Count(self.spec, hidden)
-            inner.blocks = self.blocks
+            outside = _Count(self.spec, self.settings, self.settings, self.blocks)
+            inner = outside.hiding(block.arguments)
             self.blocks[name] = inner.entries(block.layers, block.place)
         return self.blocks[name]
 
@@ -155,27 +171,25 @@ class _Names:
 
 
 class _Context:
-    """Where expansion stands: the names defined, the scope's layers, how deep in blocks."""
+    """Where expansion stands: the names defined, and the scope's layers."""
 
-    __slots__ = ("depth", "lone_join", "names", "scope", "shared", "values")
+    __slots__ = ("lone_join", "names", "shared", "values")
 
     def __init__(
         self,
         values: Mapping[str, Any],
         names: _Names,
-        depth: int = 0,
         lone_join: m.Join | None = None,
         shared: Scope | None = None,
     ) -> None:
         self.values = values
         self.names = names
-        self.depth = depth
         self.lone_join = lone_join
         self.shared = shared  # the block whose parameters this one shares
 
     def with_values(self, values: Mapping[str, Any]) -> _Context:
         merged = {**self.values, **values}
-        return _Context(merged, self.names, self.depth, self.lone_join, self.shared)
+        return _Context(merged, self.names, self.lone_join, self.shared)
 
 
 class _Expansion:
@@ -184,12 +198,13 @@ class _Expansion:
         self.settings = values
         self.builder = GraphBuilder(spec.network)
         self.steps = 0
+        self.lone_joins: dict[int, m.Join | None] = {}
 
     def network(self, shape: Sequence[int] | None) -> Graph:
         tensor = self.builder.input(self.input_shape(shape), self.spec.place)
         names = _Names(None)
         names.taken["input"] = tensor
-        context = _Context(self.settings, names, lone_join=_lone_join(self.spec.layers))
+        context = _Context(self.settings, names, self.lone_join(self.spec.layers))
         tensor = self.walk(self.spec.layers, tensor, context)
         if len(self.builder.nodes) == 1:
             raise SpecError("the network has no layers", place=self.spec.place)
@@ -199,17 +214,12 @@ class _Expansion:
     def input_shape(self, given: Sequence[int] | None) -> tuple[int, ...]:
         term = self.spec.input
         shape = list(given) if given is not None else term(self.settings, ())
-        for size in shape:
-            if type(size) is not int or not 1 <= size <= LARGEST:
-                if given is not None:
-                    raise SettingError(
-                        f"input: expected whole sizes of at least 1, received {spelled(tuple(shape))}"
-                    )
-                raise SpecError(
-                    f"input: expected whole sizes of at least 1, received {shown(shape)}",
-                    place=term.place,
-                )
-        return tuple(shape)
+        if shape and all(type(size) is int and 1 <= size <= LARGEST for size in shape):
+            return tuple(shape)
+        expected = "input: expected whole sizes of at least 1, received "
+        if given is not None:
+            raise SettingError(expected + (spelled(tuple(shape)) or "none"))
+        raise SpecError(expected + received(shown(shape)), place=term.place)
 
     def outputs(self, last: Tensor, context: _Context) -> list[Output]:
         found = []
@@ -230,18 +240,27 @@ class _Expansion:
             tensor = self.entry(entry, tensor, context)
         return tensor
 
-    def step(self, place: Place, count: int = 1) -> None:
-        self.steps += count
-        if self.steps > MOST_STEPS or len(self.builder.nodes) > MOST_LAYERS:
+    def step(self, place: Place, count: int = 1, cost: int = 0) -> None:
+        """Count layers, loop turns or items of values, and what their expressions cost."""
+        self.steps += ENTRY_COST * count + cost
+        if len(self.builder.nodes) > MOST_LAYERS:
+            raise SpecError(f"expected at most {MOST_LAYERS:,} layers, received more", place=place)
+        if self.steps > MOST_STEPS:
             raise SpecError(
-                f"expected at most {MOST_LAYERS:,} layers and {MOST_STEPS:,} loop turns and block "
-                "calls, received more",
+                f"the loops, blocks and expressions take more than {MOST_STEPS:,} steps",
                 place=place,
             )
 
+    def lone_join(self, entries: list[m.Entry]) -> m.Join | None:
+        """The only join of a block or branch, which adds no level; None if there are more."""
+        if id(entries) not in self.lone_joins:
+            joins = _joins(entries)
+            self.lone_joins[id(entries)] = joins[0] if len(joins) == 1 else None
+        return self.lone_joins[id(entries)]
+
     def entry(self, entry: m.Entry, tensor: Tensor, context: _Context) -> Tensor:
-        self.step(entry.place)
         if isinstance(entry, (m.Layer, m.Call)):
+            self.step(entry.place, cost=entry.cost)
             if entry.when is not None and not self.truth(entry.when, context, tensor):
                 return tensor
             if isinstance(entry, m.Call):
@@ -253,6 +272,7 @@ class _Expansion:
             return self.repeat(entry, tensor, context)
         if isinstance(entry, m.ForEach):
             return self.for_each(entry, tensor, context)
+        self.step(entry.place, cost=entry.condition.cost)
         holds = self.truth(entry.condition, context, tensor)
         return self.walk(entry.layers if holds else entry.otherwise, tensor, context)
 
@@ -265,6 +285,7 @@ class _Expansion:
         )
 
     def repeat(self, entry: m.Repeat, tensor: Tensor, context: _Context) -> Tensor:
+        self.step(entry.place, cost=entry.times.cost)
         times = entry.times(context.values, tensor.shape)
         if type(times) is not int or times < 0:
             raise SpecError(
@@ -278,14 +299,7 @@ class _Expansion:
         return tensor
 
     def for_each(self, entry: m.ForEach, tensor: Tensor, context: _Context) -> Tensor:
-        lists = {}
-        for name, term in entry.each.items():
-            lists[name] = term(context.values, tensor.shape)
-            if not isinstance(lists[name], (list, tuple)):
-                raise SpecError(
-                    f"{name}: expected a list, received {received(shown(lists[name]))}",
-                    place=term.place,
-                )
+        lists = {name: self.items(name, term, tensor, context) for name, term in entry.each.items()}
         lengths = {name: len(items) for name, items in lists.items()}
         if len(set(lengths.values())) > 1:
             said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
@@ -297,6 +311,16 @@ class _Expansion:
             inner = context.with_values(dict(zip(lists, turn, strict=True)))
             tensor = self.walk(entry.layers, tensor, inner)
         return tensor
+
+    def items(self, name: str, term: m.Term, tensor: Tensor, context: _Context) -> Sequence[Any]:
+        """The list a loop's variable goes through."""
+        items = term(context.values, tensor.shape)
+        if not isinstance(items, (list, tuple)):
+            raise SpecError(
+                f"{name}: expected a list, received {received(shown(items))}", place=term.place
+            )
+        self.step(term.place, sum(map(term.measure, items)), term.cost)
+        return items
 
     # Layers.
 
@@ -320,13 +344,25 @@ class _Expansion:
         context: _Context,
         tensor: Tensor,
     ) -> Tensor:
-        label = entry.label(context.values, tensor.shape) if entry.label else None
+        self.step(entry.place, len(inputs) + len(op.ports) - 2)
+        label = self.label(entry, name, context, tensor)
         shared = self.shared(entry, name, context, tensor)
         node = self.builder.add(
             op, inputs, name, source=entry.place, shared_with=shared, label=label
         )
         context.names.taken[name] = node
         return node.tensor()
+
+    def label(
+        self, entry: m.Layer | m.Call, name: str, context: _Context, tensor: Tensor
+    ) -> str | None:
+        if entry.label is None:
+            return None
+        label = entry.label(context.values, tensor.shape)
+        if len(label) > LONGEST_LABEL:
+            message = f"label: expected at most {LONGEST_LABEL} characters, received {len(label)}"
+            raise self.problem(entry.label.place, message, name)
+        return label
 
     def shared(self, entry: m.Layer, name: str, context: _Context, tensor: Tensor) -> Node | None:
         """The layer whose parameters this one uses: by its own `weights:`, or by its block's."""
@@ -342,11 +378,12 @@ class _Expansion:
 
     def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
         """The op, made once for equal fields."""
-        if entry.constant and not fixed and (only := entry.cache.get(())):
+        if not entry.changing and (only := entry.cache.get(())):
             return only
         values = {field: term(context.values, tensor.shape) for field, term in entry.terms.items()}
-        values |= fixed
-        key = () if entry.constant and not fixed else _frozen(tuple(values.values()))
+        self.step(entry.place, sum(entry.terms[f].measure(values[f]) for f in entry.changing))
+        key = tuple(_frozen(values[field]) for field in entry.changing)
+        values |= fixed  # the same at each application
         found = entry.cache.get(key)
         if found is None:
             try:
@@ -365,17 +402,30 @@ class _Expansion:
     def name(self, entry: m.Layer | m.Call, kind: str, context: _Context, tensor: Tensor) -> str:
         """The entry's name, or kind and number; an error where it is taken."""
         if entry.name is None:
-            return context.names.numbered(kind)
-        name = entry.name(context.values, tensor.shape)
-        if name == "input" or name in context.names.taken:
-            raise self.problem(
-                entry.name.place, "duplicate layer name", name, _first(context, name)
+            name = context.names.numbered(kind)
+            self.check_length(name, entry.place)
+            return name
+        place, name = entry.name.place, entry.name(context.values, tensor.shape)
+        self.check_length(name, place)
+        if not layer_name(name):
+            raise SpecError(
+                f"expected a name without blanks and / . @ # , = :, received {received(name)}",
+                place=place,
             )
-        if not name or len(name) > 200 or any(sign in name for sign in "/.@#,=: "):
-            raise self.problem(
-                entry.name.place, "expected a name without blanks and / . @ # , = :", name
-            )
+        if name == "input":
+            raise self.problem(place, "'input' is the network's or the block's input", name)
+        if name in context.names.taken:
+            raise self.problem(place, "duplicate layer name", name, _first(context, name))
         return name
+
+    def check_length(self, name: str, place: Place) -> None:
+        length = len(self.builder.scope.path) + 1 + len(name)
+        if length > LONGEST_NAME:
+            raise SpecError(
+                f"expected at most {LONGEST_NAME} characters in a layer's full name, "
+                f"received {length}",
+                place=place,
+            )
 
     # Joins and blocks.
 
@@ -384,9 +434,7 @@ class _Expansion:
             return self.branches(entry, tensor, context, None)
         name = self.name(entry, entry.op.kind, context, tensor)
         with self.builder.enter(name, entry.op.kind, tensor) as scope:
-            inner = _Context(
-                context.values, _Names(context.names), context.depth, None, _twin(context, name)
-            )
+            inner = _Context(context.values, _Names(context.names), None, _twin(context, name))
             scope.exit = self.branches(entry, tensor, inner, entry.op.kind)
             scope.source = entry.place
         context.names.taken[name] = scope
@@ -403,7 +451,10 @@ class _Expansion:
             self.branch(branch, layers, origin, context)
             for branch, layers in entry.branches.items()
         ]
-        own = name or self.name(entry, entry.op.kind, context, tensor)
+        if name is None:
+            own = self.name(entry, entry.op.kind, context, tensor)
+        else:  # a branch may be called like the join
+            own = name if name not in context.names.taken else context.names.numbered(name)
         fixed = {}
         if entry.op.kind == "multiply" and "gate" in entry.branches:
             fixed["gates"] = [list(entry.branches).index("gate")]
@@ -415,17 +466,13 @@ class _Expansion:
             return tensor
         if name in context.names.taken:
             raise self.problem(layers[0].place, "duplicate layer name", name, _first(context, name))
+        self.check_length(name, layers[0].place)
         only = layers[0]
         if len(layers) == 1 and isinstance(only, m.Call) and only.name is None:
             return self.block_branch(name, only, tensor, context)
         with self.builder.enter(name, "branch", tensor) as scope:
-            inner = _Context(
-                context.values,
-                _Names(context.names),
-                context.depth,
-                _lone_join(layers),
-                _twin(context, name),
-            )
+            names, twin = _Names(context.names), _twin(context, name)
+            inner = _Context(context.values, names, self.lone_join(layers), twin)
             scope.exit = self.walk(layers, tensor, inner)
             scope.source = layers[0].place
         context.names.taken[name] = scope
@@ -436,7 +483,7 @@ class _Expansion:
 
     def block_branch(self, name: str, entry: m.Call, tensor: Tensor, context: _Context) -> Tensor:
         """A branch that is one unnamed block: the block takes the branch's name, and no level more."""
-        self.step(entry.place)
+        self.step(entry.place, cost=entry.cost)
         if entry.when is not None and not self.truth(entry.when, context, tensor):
             return tensor
         exit_tensor = self.call(entry, tensor, context, name)
@@ -449,22 +496,18 @@ class _Expansion:
         self, entry: m.Call, tensor: Tensor, context: _Context, branch: str | None = None
     ) -> Tensor:
         block = self.spec.blocks[entry.block]
-        if context.depth >= DEEPEST_BLOCKS:
-            raise SpecError(
-                f"expected at most {DEEPEST_BLOCKS} blocks inside each other", place=entry.place
-            )
         origin = tensor
         if entry.sources is not None:
             origin = self.resolve(entry.sources[0], context, tensor)[0]
         name = branch or self.name(entry, entry.block, context, tensor)
-        label = entry.label(context.values, tensor.shape) if entry.label else None
+        label = self.label(entry, name, context, tensor)
         arguments = self.arguments(block, entry, origin, context)
         shared = self.shared_block(entry, name, context, tensor)
         with self.builder.enter(name, entry.block, origin) as scope:
             names = _Names(context.names)
             names.taken["input"] = origin
             values = {**self.settings, **arguments}
-            inner = _Context(values, names, context.depth + 1, _lone_join(block.layers), shared)
+            inner = _Context(values, names, self.lone_join(block.layers), shared)
             scope.arguments = arguments
             scope.label = label
             scope.source = entry.place
@@ -492,10 +535,11 @@ class _Expansion:
         """The block's arguments: given ones in the caller's terms, defaults in the block's own."""
         values: dict[str, Any] = {}
         for name, argument in block.arguments.items():
-            if name in entry.terms:
-                values[name] = entry.terms[name](context.values, tensor.shape)
-            elif argument.default is not None:
-                values[name] = argument.default(self.settings, tensor.shape)
+            term = entry.terms.get(name, argument.default)
+            if term is not None:
+                names = context.values if name in entry.terms else self.settings
+                values[name] = term(names, tensor.shape)
+                self.step(entry.place, term.measure(values[name]), term.cost)
         return values
 
     # References.
@@ -508,6 +552,8 @@ class _Expansion:
         name, _, port = text.partition(".")
         found = self.lookup(name, reference, context)
         if isinstance(found, Tensor):
+            if port:
+                raise self.no_port(text, ("output",), reference)
             return found, name
         if isinstance(found, Scope):
             if port or found.exit is None:
@@ -558,12 +604,6 @@ def _twin(context: _Context, name: str) -> Scope | None:
     """The scope of that name in the block whose parameters are shared."""
     twin = context.shared.children.get(name) if context.shared else None
     return twin if isinstance(twin, Scope) else None
-
-
-def _lone_join(entries: list[m.Entry]) -> m.Join | None:
-    """The only join of a block, which adds no level of its own; None in loops or if there are more."""
-    joins = _joins(entries)
-    return joins[0] if len(joins) == 1 else None
 
 
 def _joins(entries: list[m.Entry]) -> list[m.Join | None]:

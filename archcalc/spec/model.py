@@ -151,12 +151,12 @@ class Common:
 class Layer(Common):
     """A layer of a built-in kind; `switches` is max unpooling's second input."""
 
-    __slots__ = ("cache", "constant", "op", "switches")
+    __slots__ = ("cache", "changing", "op", "switches")
 
     def __init__(self, place: Place, op: type[Op], terms: dict[str, Term]) -> None:
         super().__init__(place, terms)
         self.op = op
-        self.constant = all(term.constant for term in terms.values())
+        self.changing = tuple(name for name, term in terms.items() if not term.constant)
         self.switches: Reference | None = None
         self.cache: dict[Any, Op] = {}  # evaluated fields -> op
 

@@ -124,7 +124,11 @@ def read(text: str, file: str) -> Mapping:
     """The tree of one YAML document, a mapping. Raises SpecError with the place."""
     import yaml
 
-    parser = getattr(yaml, "CLoader", yaml.Loader)(text)
+    try:
+        parser = getattr(yaml, "CLoader", yaml.Loader)(text)
+    except UnicodeEncodeError as error:
+        place = _at(text, file, error.start)
+        raise SpecError("expected text, received half a character", place=place) from None
     try:
         root = _Reader(file).document(_events(parser))
     except yaml.MarkedYAMLError as error:
@@ -134,7 +138,7 @@ def read(text: str, file: str) -> Mapping:
         raise SpecError(f"not YAML: {said}", place=place) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
-            f"not YAML: {error.reason}", place=_at(text, file, error.position)
+            f"not YAML: {error.reason}", place=_at(text, file, _position(text, error))
         ) from None
     finally:
         parser.dispose()
@@ -150,6 +154,11 @@ def read(text: str, file: str) -> Mapping:
 def _at(text: str, file: str, position: int) -> Place:
     before = text[:position]
     return Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _position(text: str, error: Any) -> int:
+    """Which character libyaml means: it counts bytes."""
+    return len(text.encode()[: error.position].decode(errors="ignore"))
 
 
 def _events(parser: Any) -> Iterator[Any]:

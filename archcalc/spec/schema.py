@@ -13,7 +13,14 @@ from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, received
 from archcalc.ops import KINDS
 from archcalc.ops.fields import REQUIRED
 from archcalc.spec import model as m
-from archcalc.spec.expressions import INCOMING, RESERVED, Expression, ExpressionError
+from archcalc.spec.expressions import (
+    DEEPEST_LIST,
+    INCOMING,
+    RESERVED,
+    Expression,
+    ExpressionError,
+    measured,
+)
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence, described
 
 if TYPE_CHECKING:
@@ -32,6 +39,12 @@ TOP = (
 )  # fmt: skip
 PAPER = ("title", "authors", "year", "venue", "arxiv", "doi", "url")
 MOST_ERRORS = 50
+MOST_LAYERS = 200_000
+MOST_BLOCKS = 500
+MOST_NAMES = 200  # settings, arguments of a block, variables of a loop
+DEEPEST = 60  # blocks, joins, loops and conditions inside each other
+LONGEST_NAME = 200
+MOST_STEPS = 10_000_000  # tokens of all expressions of a file
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\s/.@#,=:\"'{}\[\]]+")
@@ -63,6 +76,8 @@ class Checker:
         self.blocks: set[str] = set()
         self.arguments: dict[str, dict[str, m.Argument]] = {}
         self.layer: str | None = None
+        self.written = 0
+        self.cost = 0
 
     # Reporting, and taking nodes apart.
 
@@ -86,6 +101,17 @@ class Checker:
             self.expected(node, what)
         return None
 
+    def few(
+        self, node: Marked | None, of: str, what: str, most: int = MOST_NAMES
+    ) -> dict[str, tuple[Scalar, Marked]]:
+        """The entries of a mapping that can't have many."""
+        mapping = self.mapping(node, f"{of} {what}")
+        entries = mapping.entries if mapping else {}
+        if node is not None and len(entries) > most:
+            self.error(node, f"expected at most {most} {of}, received {len(entries):,}")
+            return {}
+        return entries
+
     def sequence(self, node: Marked | None, what: str) -> list[Marked]:
         if isinstance(node, Sequence):
             return node.items
@@ -95,7 +121,7 @@ class Checker:
 
     def keys(self, node: Mapping, known: Iterable[str], of: str) -> None:
         """Every key must be one of the known ones."""
-        known = list(known)
+        known = dict.fromkeys(known)
         for name, (key, _) in node.entries.items():
             if name not in known:
                 hint = did_you_mean(name, known) or f"it takes {', '.join(known) or 'none'}"
@@ -162,7 +188,7 @@ class Checker:
             place=self.place(root),
         )
         self._check_name(root.get("name"), name)
-        self._recursion(blocks)
+        self._nesting(spec.layers, blocks)
         return spec
 
     def _check_name(self, node: Marked | None, name: str) -> None:
@@ -193,9 +219,8 @@ class Checker:
     # Settings and variants.
 
     def settings(self, node: Marked | None) -> dict[str, m.Setting]:
-        mapping = self.mapping(node, "settings with their defaults")
         found: dict[str, m.Setting] = {}
-        for name, (key, value) in mapping.entries.items() if mapping else ():
+        for name, (key, value) in self.few(node, "settings", "with their defaults").items():
             if self.identifier(key, "a setting"):
                 found[name] = self._setting(name, key, value)
         return found
@@ -210,22 +235,34 @@ class Checker:
         default, choices = node.get("default"), node.get("choices")
         value = self.value(default) if default else 0
         allowed = tuple(map(self.value, self.sequence(choices, "a list"))) if choices else None
-        if allowed is not None and default and value not in allowed:
-            self.expected(default, "one of the choices")
-        minimum = node.get("minimum")
-        return m.Setting(
-            name,
-            value,
-            allowed,
-            self.value(minimum) if minimum else None,
-            self.text(node.get("doc"), "text"),
-            place,
-        )
+        least = self._minimum(node.get("minimum"))
+        doc = self.text(node.get("doc"), "text")
+        setting = m.Setting(name, value, allowed, least, doc, place)
+        if default and (problem := setting_problem(setting, value)):
+            self.error(default, problem)
+        return setting
+
+    def _minimum(self, node: Marked | None) -> Any:
+        if node is None:
+            return None
+        value = self.value(node)
+        if _type_of(value) != "a number":
+            self.expected(node, "minimum: a number")
+            return None
+        return value
 
     def value(self, node: Marked) -> Any:
         """A plain value: a number, true or false, a word, a list of these."""
+        value = self._plain(node)
+        try:
+            measured(value)
+        except ExpressionError as error:
+            self.error(node, error.message)
+        return value
+
+    def _plain(self, node: Marked) -> Any:
         if isinstance(node, Sequence):
-            return [self.value(item) for item in node.items]
+            return [self._plain(item) for item in node.items]
         if isinstance(node, Scalar) and node.value is not None:
             return node.value
         self.expected(node, "a number, true, false, a word or a list of these")
@@ -269,10 +306,16 @@ class Checker:
 
     # Terms: values with expressions.
 
-    def term(self, node: Marked, names: Names, words: frozenset[str] = frozenset()) -> m.Term:
+    def term(
+        self, node: Marked, names: Names, words: frozenset[str] = frozenset(), depth: int = 0
+    ) -> m.Term:
         place = self.place(node)
         if isinstance(node, Sequence):
-            return m.Term(place, items=[self.term(item, names, words) for item in node.items])
+            if depth >= DEEPEST_LIST:
+                self.error(node, f"expected at most {DEEPEST_LIST} lists inside each other")
+                return m.Term(place, value=1)
+            items = [self.term(item, names, words, depth + 1) for item in node.items]
+            return m.Term(place, items=items)
         if not isinstance(node, Scalar) or node.value is None:
             self.expected(node, "a number, an expression or a list of them")
             return m.Term(place, value=1)
@@ -299,6 +342,10 @@ class Checker:
             message = f"{error.message}, in '{received(text)[1:-1]}'"
             self.error(node, message, error.hint, start + error.offset)
             return m.Term(place, value=1)
+        self.cost += expression.cost
+        if self.cost > MOST_STEPS:
+            self.error(node, f"the file's expressions take more than {MOST_STEPS:,} steps")
+            raise _TooMany
         for name, offset in expression.names.items():
             if name not in names:
                 hint = did_you_mean(name, [*names, *words]) or _hint_words(words)
@@ -321,6 +368,11 @@ class Checker:
         if not isinstance(node, Scalar) or not node.text:
             self.expected(node, "a name")
             return None
+        if len(node.text) > LONGEST_NAME:
+            self.error(
+                node, f"expected at most {LONGEST_NAME} characters, received {len(node.text)}"
+            )
+            return None
         parts: list[str | m.Term] = []
         at = 0
         for hole in _HOLE.finditer(node.text):
@@ -330,13 +382,11 @@ class Checker:
         parts += [node.text[at:]] if at < len(node.text) else []
         if not free:
             self._literal_parts(node, parts)
-        if len(node.text) > 200:
-            self.error(node, f"expected at most 200 characters, received {len(node.text)}")
         return m.Template(parts, self.place(node))
 
     def _literal_parts(self, node: Scalar, parts: list[str | m.Term]) -> None:
         for part in parts:
-            if isinstance(part, str) and not (_NAME.fullmatch(part) and part.isprintable()):
+            if isinstance(part, str) and not layer_name(part):
                 self.error(
                     node,
                     f"expected a name without blanks and / . @ # , = :, received {received(node.text)}",
@@ -364,8 +414,7 @@ class Checker:
     # Blocks.
 
     def _blocks(self, node: Marked | None, names: Names) -> dict[str, m.Block]:
-        mapping = self.mapping(node, "blocks by name")
-        entries = mapping.entries if mapping else {}
+        entries = self.few(node, "blocks", "by name", MOST_BLOCKS)
         for name, (key, value) in entries.items():
             self._block_name(name, key)
             self.blocks.add(name)
@@ -381,9 +430,8 @@ class Checker:
 
     def _arguments(self, node: Marked, names: Names) -> dict[str, m.Argument]:
         arguments = node.get("arguments") if isinstance(node, Mapping) else None
-        mapping = self.mapping(arguments, "arguments with their defaults")
         found = {}
-        for name, (key, value) in mapping.entries.items() if mapping else ():
+        for name, (key, value) in self.few(arguments, "arguments", "with their defaults").items():
             if name in COMMON:
                 self.error(key, f"{received(name)} can't be an argument: every layer takes it")
             elif self.identifier(key, "an argument"):
@@ -408,28 +456,43 @@ class Checker:
         doc = self.text(mapping.get("doc"), "text")
         return m.Block(name, doc, arguments, layers, self.place(key))
 
-    def _recursion(self, blocks: dict[str, m.Block]) -> None:
-        """No block may contain itself, directly or through others."""
+    def _nesting(self, layers: list[m.Entry], blocks: dict[str, m.Block]) -> None:
+        """No block may contain itself, directly or through others; nothing may be nested deep."""
+        depths: dict[str, int] = {}
+        for name in self._inner_first(blocks):
+            depths[name] = _depth(blocks[name].layers, depths)
+        deepest = max([_depth(layers, depths), *depths.values()])
+        if deepest > DEEPEST:
+            place = next((b.place for n, b in blocks.items() if depths.get(n, 0) > DEEPEST), None)
+            message = (
+                f"expected at most {DEEPEST} blocks, joins, loops and conditions inside each "
+                f"other, received {deepest}"
+            )
+            self.errors.append(SpecError(message, place=place or layers[0].place))
+
+    def _inner_first(self, blocks: dict[str, m.Block]) -> list[str]:
+        """The blocks, each after those it uses; none where one contains itself, an error."""
         calls = {name: _called(block.layers) for name, block in blocks.items()}
-        done: set[str] = set()
+        done: dict[str, None] = {}
         for start in blocks:
             chain: list[str] = []
             waiting: list[str | None] = [start]
             while waiting:
                 name = waiting.pop()
                 if name is None:
-                    done.add(chain.pop())
+                    done[chain.pop()] = None
                 elif name in chain:
                     cycle = " -> ".join([*chain[chain.index(name) :], name])
                     place = blocks[name].place
                     self.errors.append(
                         SpecError(f"block {name} contains itself: {cycle}", place=place)
                     )
-                    return
+                    return []
                 elif name not in done:
                     chain.append(name)
                     waiting.append(None)
                     waiting.extend(call for call in calls.get(name, ()) if call in blocks)
+        return list(done)
 
     # Layers.
 
@@ -440,6 +503,10 @@ class Checker:
     def entry(self, node: Marked, names: Names) -> m.Entry | None:
         """`relu`, or one key with its fields: `conv: {out: 64, kernel: 3}`."""
         self.layer = None
+        self.written += 1
+        if self.written > MOST_LAYERS:
+            self.error(node, f"expected at most {MOST_LAYERS:,} layers, received more")
+            raise _TooMany
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return self.layer_of(node, node.text, Mapping(node.line, node.column), names)
         if not isinstance(node, Mapping) or len(node.entries) != 1:
@@ -458,7 +525,7 @@ class Checker:
             structure: m.Entry = _STRUCTURE[kind](self, key, fields, names)
             return structure
         name = fields.get("name")
-        self.layer = name.text if isinstance(name, Scalar) else None
+        self.layer = name.text[:LONGEST_NAME] if isinstance(name, Scalar) else None
         entry: m.Layer | m.Call
         if kind in JOINS and "from" not in fields.entries:
             entry = self.join(key, LAYER_KINDS[kind], fields, names)
@@ -590,11 +657,12 @@ class Checker:
 
     def for_each(self, key: Scalar, node: Mapping, names: Names) -> m.ForEach:
         self.keys(node, ("each", "layers"), "for")
-        each = self.mapping(node.get("each"), "names with their lists, such as {out: [64, 128]}")
-        if each is None or node.get("layers") is None:
+        what = "with their lists, such as {out: [64, 128]}"
+        each = self.few(node.get("each"), "names", what)
+        if node.get("each") is None or node.get("layers") is None:
             self.error(key, "for needs 'each' and 'layers'")
         lists = {}
-        for name, (name_key, value) in each.entries.items() if each else ():
+        for name, (name_key, value) in each.items():
             if self.identifier(name_key, "a loop variable"):
                 lists[name] = self.term(value, names)
                 if lists[name].constant and not isinstance(lists[name].value, list):
@@ -719,7 +787,7 @@ def setting_problem(setting: m.Setting, value: Any) -> str | None:
         )
     if kind != wanted:
         return f"setting {setting.name}: expected {wanted}, received {received(shown(value))}"
-    if setting.minimum is not None and value < setting.minimum:
+    if setting.minimum is not None and (kind != "a number" or value < setting.minimum):
         return (
             f"setting {setting.name}: expected at least {setting.minimum}, received {shown(value)}"
         )
@@ -753,6 +821,28 @@ def _hint_layer(node: Marked) -> str | None:
         first = next(iter(node.entries))
         return f"indent the fields below '{first}:', or put them in braces"
     return None
+
+
+def layer_name(text: str) -> bool:
+    """Whether a layer can be called so."""
+    return len(text) <= LONGEST_NAME and text.isprintable() and bool(_NAME.fullmatch(text))
+
+
+def _depth(entries: list[m.Entry], depths: dict[str, int]) -> int:
+    """How many entries stand inside each other; `depths` tells it of the blocks they use."""
+    return max((1 + _inside(entry, depths) for entry in entries), default=0)
+
+
+def _inside(entry: m.Entry, depths: dict[str, int]) -> int:
+    if isinstance(entry, m.Call):
+        return depths.get(entry.block, 0)
+    if isinstance(entry, m.Join):
+        return max((_depth(branch, depths) for branch in entry.branches.values()), default=0)
+    if isinstance(entry, (m.Repeat, m.ForEach)):
+        return _depth(entry.layers, depths)
+    if isinstance(entry, m.When):
+        return max(_depth(entry.layers, depths), _depth(entry.otherwise, depths))
+    return 0
 
 
 def _called(entries: list[m.Entry]) -> list[str]:
