@@ -113,12 +113,14 @@ def pairs(text: str) -> Iterator[tuple[str, Any]]:
         if sign == "," and depth <= 0:
             yield pair(text[start:i])
             start = i + 1
+    if depth > 0:
+        raise SettingError(f"expected ']' to close the list, received {received(text)}")
 
 
 def pair(text: str) -> tuple[str, Any]:
     """`key=value`, the value read as a spec would read it."""
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
+    if not equals or not key.strip() or not value.strip():
         raise SettingError(f"expected key=value, received {received(text)}")
     return key.strip(), setting_value(value.strip())
 
@@ -126,7 +128,8 @@ def pair(text: str) -> tuple[str, Any]:
 def setting_value(text: str) -> Any:
     """A setting's value from text: 0.5, true, a word, [1, 2]."""
     if not text.startswith("["):
-        return reader.scalar(text)
+        value = reader.scalar(text)
+        return text if value is None else value  # null is a word like any other here
     try:
         node = reader.read(f"value: {text}", "value").entries["value"][1]
     except SpecError:

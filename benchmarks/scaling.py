@@ -76,10 +76,13 @@ class Point(NamedTuple):
 
 
 def load_and_analyze(path: str) -> int:
-    """Load and analyze a spec; return its number of parameters."""
+    """Load and analyze a spec, receptive fields and all; return its number of parameters."""
     import archcalc
 
-    return int(archcalc.analyze(archcalc.load(path)).totals.params)
+    analysis = archcalc.analyze(archcalc.load(path))
+    if not analysis.layers[-1].receptive_field:
+        raise ValueError("no receptive field")
+    return int(analysis.totals.params)
 
 
 def child(paths: list[str]) -> None:

@@ -184,32 +184,36 @@ def test_squeezenet_has_the_papers_parameters_and_sizes():
 
 
 def test_squeezenets_table_in_the_docs_is_the_papers():
-    rows = re.findall(r"^\| (\w+) \| ([\dx]+) \| ([\d,]+) \|$", SPEC, MULTILINE)
+    rows = re.findall(r"^(\w+) +(\d+x[\dx]+) .* ([\d,]+)$", SPEC, MULTILINE)
     shown = {name: (size, int(params.replace(",", ""))) for name, size, params in rows}
+    pools = {name: shown.pop(name) for name in ("pool1", "pool4", "pool8", "pool10")}
     assert shown == PUBLISHED
-    assert f"SqueezeNet 1.0 with 1000 classes has {PUBLISHED_TOTAL:,} parameters" in SPEC
+    assert {params for _, params in pools.values()} == {0}
+    assert f"classes has {PUBLISHED_TOTAL:,} of them" in SPEC
+    assert re.search(rf"^total .* {PUBLISHED_TOTAL:,}$", SPEC, MULTILINE)
 
 
 # Commands.
 
-COMMANDS = re.findall(r"^\$ (archcalc .*)$", SPEC, MULTILINE)
+COMMANDS = re.findall(r"^\$ (archcalc [^\n]*)\n(.*?)^```", SPEC, DOTALL | MULTILINE)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command_runs(command, tmp_path):
+@pytest.mark.parametrize(("command", "printed"), COMMANDS, ids=[line for line, _ in COMMANDS])
+def test_command_runs_and_prints_what_the_docs_say(command, printed, tmp_path):
     (tmp_path / "squeezenet.yaml").write_text(squeezenet_example().text, encoding="utf-8")
     ours = command.replace("archcalc", f"{shlex.quote(sys.executable)} -m archcalc", 1)
-    environment = {**os.environ, "PYTHONPATH": str(DOCS.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(DOCS.parent), "PYTHONUTF8": "1"}
     done = subprocess.run(
-        ours, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        ours, shell=True, cwd=tmp_path, env=environment, capture_output=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert done.stdout or ">" in command
+    output = done.stdout.decode("utf-8")
+    assert done.returncode == 0, done.stderr.decode("utf-8")
+    assert printed in re.sub(r" +$", "", output, flags=MULTILINE)
+    assert output or ">" in command
 
 
-def test_there_are_commands():
-    assert len(COMMANDS) == 4
+def test_every_command_was_read():
+    assert len(COMMANDS) == SPEC.count("$ archcalc ") == SPEC.count("```console\n") == 4
 
 
 # Layer kinds: a section for each, a row for each field.
@@ -413,22 +417,37 @@ def test_scalars_are_what_the_docs_say(written, value):
     assert isinstance(found, bool) == isinstance(value, bool)
 
 
+LIMITS = {
+    "a file": f"{reader.LARGEST_FILE // 2**20} MiB",
+    "YAML nodes, aliases counted in full": f"{reader.MOST_NODES:,}",
+    "lists and mappings inside each other": f"{reader.DEEPEST}",
+    "blocks in a file": f"{schema.MOST_BLOCKS}",
+    "settings; arguments of a block; variables of a loop": f"{schema.MOST_NAMES}",
+    "blocks, joins, loops and conditions inside each other": f"{schema.DEEPEST}",
+    "layers": f"{schema.MOST_LAYERS:,}",
+    f"steps: {expansion.ENTRY_COST} for a layer or a turn of a loop, and 1 for each word or sign "
+    "of an expression": f"{expansion.MOST_STEPS:,}",
+    "axes of the input, channels included": "8",
+    "a size, such as `out` or `kernel`": f"{fields.LARGEST:,}",
+    "a list of sizes, or the connections of a table": f"{fields.MOST_ITEMS:,}",
+    "an expression": f"{expressions.LONGEST} characters, "
+    f"{expressions.DEEPEST} levels of parentheses",
+    "a number in an expression, numerator and denominator included": "`10**18`",
+    "a list in an expression": f"{expressions.LONGEST_LIST:,} items, "
+    f"{expressions.DEEPEST_LIST} lists inside each other",
+    "a layer's name, its full name, its label": f"{schema.LONGEST_NAME}, "
+    f"{expansion.LONGEST_NAME}, {expansion.LONGEST_LABEL} characters",
+    "errors reported at once": f"{schema.MOST_ERRORS}",
+}
+
+
 def test_limits_are_the_codes():
     body = the(r"^## Limits\n(.*?)^## ")
-    stated = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", body, MULTILINE))
-    assert stated["a file"] == f"{reader.LARGEST_FILE // 2**20} MiB"
-    assert stated["YAML nodes, aliases counted in full"] == f"{reader.MOST_NODES:,}"
-    assert stated["lists and mappings inside each other"] == str(reader.DEEPEST)
-    assert stated["layers"] == f"{expansion.MOST_LAYERS:,}"
-    assert stated["layers, loop turns and block calls together"] == f"{expansion.MOST_STEPS:,}"
-    assert stated["blocks inside each other"] == str(expansion.DEEPEST_BLOCKS)
-    assert stated["a size, such as `out` or `kernel`"] == f"{fields.LARGEST:,}"
-    longest, deepest = expressions.LONGEST, expressions.DEEPEST
-    assert stated["an expression"] == f"{longest} characters, {deepest} levels of parentheses"
-    number = stated["a number in an expression, numerator and denominator included"]
-    assert Expression(number.strip("`"))({}, ()) == expressions.LARGEST
-    assert stated["a list in an expression"] == f"{expressions.LONGEST_LIST:,} items"
-    assert stated["errors reported at once"] == str(schema.MOST_ERRORS)
+    stated = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", body, MULTILINE)[1:])
+    assert stated == LIMITS
+    assert expressions.LARGEST == 10**18
+    with pytest.raises(ArchcalcError, match="at most 8 sizes"):
+        library.parse(f"input: {[1] * 9}\nlayers: [relu]", "nine.yaml")
 
 
 def anchor(heading):

@@ -19,7 +19,7 @@ from archcalc.spec.schema import MOST_LAYERS, layer_name, setting_problem, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-MOST_STEPS = 50_000_000  # tokens of the expressions evaluated, layers and turns at ENTRY_COST each
+MOST_STEPS = 20_000_000  # tokens of the expressions evaluated, layers and turns at ENTRY_COST each
 ENTRY_COST = 10
 LONGEST_NAME = 500  # characters of a full name
 LONGEST_LABEL = 200

@@ -23,6 +23,7 @@ LARGEST = 10**18  # of any number, numerators and denominators included
 LONGEST_LIST = 1_000  # items, those of the lists inside it included
 DEEPEST_LIST = 20
 LIST_COST = 400  # what a function of a list may cost, in tokens
+COMPARISON_COST = 20  # of lists, in tokens
 
 INCOMING = frozenset({"channels", "height", "width"})
 FUNCTIONS = frozenset({"int", "floor", "ceil", "round", "abs", "min", "max", "len", "sum", "range"})
@@ -61,7 +62,7 @@ class Expression:
         self.text = text
         self._evaluate = parser.whole()
         self.names: Mapping[str, int] = parser.names
-        self.cost = len(parser.tokens) + LIST_COST * parser.lists
+        self.cost = len(parser.tokens) + parser.extra
 
     def __call__(self, names: Mapping[str, Any], incoming: Shape) -> Any:
         """The value: an int, Fraction, bool, str or list. Raises ExpressionError."""
@@ -79,7 +80,7 @@ class _Parser:
         self.tokens: list[tuple[str, str, int]] = list(_tokens(text))
         self.at = 0
         self.depth = 0
-        self.lists = 0
+        self.extra = 0  # cost beyond the tokens'
 
     def whole(self) -> Evaluate:
         value = self.choice()
@@ -141,6 +142,7 @@ class _Parser:
         value = self.sum()
         offset = self._offset()
         while sign := self.take("==", "!=", "<", "<=", ">", ">=", "in"):
+            self.extra += COMPARISON_COST
             value = _operation(sign, value, self.sum(), offset)
             offset = self._offset()
         return value
@@ -213,7 +215,8 @@ class _Parser:
         if name in FUNCTIONS:
             self.expect("(")
             arguments = self._until(")")
-            self.lists += name == "range" or (len(arguments) == 1 and name in _OF_LISTS)
+            if name == "range" or (len(arguments) == 1 and name in _OF_LISTS):
+                self.extra += LIST_COST
             return _call(name, arguments, offset)
         self.names.setdefault(name, offset)
         if name in INCOMING:

@@ -788,9 +788,8 @@ def setting_problem(setting: m.Setting, value: Any) -> str | None:
     if kind != wanted:
         return f"setting {setting.name}: expected {wanted}, received {received(shown(value))}"
     if setting.minimum is not None and (kind != "a number" or value < setting.minimum):
-        return (
-            f"setting {setting.name}: expected at least {setting.minimum}, received {shown(value)}"
-        )
+        least = shown(setting.minimum)
+        return f"setting {setting.name}: expected at least {least}, received {shown(value)}"
     return None
 
 
