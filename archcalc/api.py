@@ -10,12 +10,12 @@ from archcalc.errors import SettingError, SpecError, received
 from archcalc.graph import Graph
 from archcalc.spec import library, reader
 from archcalc.spec.expansion import expand, settled
-from archcalc.spec.model import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.analysis.explain import Explanation
+    from archcalc.spec.model import Spec
 
 
 def load(network: str, *, specs: Sequence[str] = ()) -> Spec:

@@ -81,6 +81,7 @@ ExactOption = Annotated[
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
+    """Handle options that stand before a command."""
     if version:
         typer.echo(f"archcalc {__version__}")
         raise typer.Exit
@@ -170,7 +171,10 @@ def report(
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="FILE.md or FILE.csv.", show_default=False)
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="FILE.md or FILE.csv.", show_default=False
+        ),
     ],
     settings: SetOption = None,
     input_shape: InputOption = None,
@@ -191,12 +195,14 @@ def list_networks(
     networks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NETWORK]...", help="Networks; a listed setting is several: mobilenet@alpha=[1.0,0.5].",
+            metavar="[NETWORK]...",
+            help="Networks; a listed setting is several: mobilenet@alpha=[1.0,0.5].",
             autocompletion=_complete_network, show_default=False,
         ),
     ] = None,
     columns: Annotated[
-        str | None, typer.Option("--columns", "-c", metavar="KEY,KEY", help="Columns, as for table.")
+        str | None,
+        typer.Option("--columns", "-c", metavar="KEY,KEY", help="Columns, as for table."),
     ] = None,
     specs: SpecsOption = None,
     format_name: FormatOption = None,
@@ -212,7 +218,7 @@ def list_networks(
     if networks:
         analyses = [one for name in networks for one in analyze_all(name, specs=specs or ())]
     else:
-        found = library.networks(specs or (), on_error=lambda error: _complain(error))
+        found = library.networks(specs or (), on_error=_complain)
         analyses = [analyze(spec) for spec in found]
         analyses.sort(key=lambda one: one.spec.paper.get("year", "") if one.spec else "")
     keys = [key.strip() for key in columns.split(",")] if columns else None
@@ -359,7 +365,7 @@ def _complain(error: ArchcalcError) -> None:
 
 
 def main() -> None:
-    """The console script: exit code 0, or 2 with a sentence on stderr for what the user can mend."""
+    """Run the command line: exit code 0, or 2 with a sentence on stderr for what can be mended."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -3,7 +3,7 @@
     ArchcalcError                 the user can mend it: one sentence, exit code 2
     |-- SpecError                 a spec says something it can't
     |   `-- SpecErrors            all schema errors of one file, reported together
-    |-- LayerError                an op can't take its inputs (the walk adds layer and place -> SpecError)
+    |-- LayerError                an op can't take its inputs (with layer and place: SpecError)
     |-- NetworkNotFound           no network, file or variant of that name
     |-- SettingError              a setting, input shape, dtype or batch that can't be
     |-- ColumnError               a column, table or sort key that is not there
@@ -15,7 +15,7 @@ there are any, and followed by what was expected, what was received and a hint w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +75,7 @@ class SpecErrors(SpecError):
 
 
 class LayerError(ArchcalcError):
-    """An op can't take these inputs or fields; whoever knows the layer turns it into a SpecError."""
+    """An op can't take these inputs or fields; who knows the layer turns it into a SpecError."""
 
 
 class NetworkNotFound(ArchcalcError):
@@ -107,6 +107,18 @@ def received(value: object, limit: int = 60) -> str:
     text = text if len(text) <= limit else text[: limit - 3] + "..."
     quoted = f"'{text}'" if isinstance(value, str) else text
     return printable(quoted.replace("\n", "\\n"))
+
+
+def shown(value: Any) -> str:
+    """A setting's value as a person writes it: 0.5, true, [3, 4, 6, 3], B."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (int, str)):  # a Fraction
+        decimal = float(value)
+        return repr(decimal) if value == type(value)(repr(decimal)) else str(value)
+    return str(value)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -98,6 +98,7 @@ def test_every_fence_mark_and_figure_was_read(name, text):
     assert sum(1 for example in own if example.mark) == text.count("<!-- ")
     assert sum(1 for example in own if example.shape) == text.count("\nGives ")
     assert sum(1 for example in own if example.printed) == text.count("```text\n")
+    assert not re.search(r"^\n(?:    |\t)", text, MULTILINE), "code that nothing tests"
     assert text.count("```") == 2 * len(re.findall(r"^```(?:yaml|text|console)\n", text, MULTILINE))
 
 

@@ -71,7 +71,7 @@ class Analysis:
 
     def changed(self, before: str, between: str, after: str = "") -> str:
         """The settings that differ from the network's own: `@alpha=0.5,resolution=160`."""
-        from archcalc.spec.schema import shown
+        from archcalc.errors import shown
 
         own = self.spec.defaults if self.spec else {}
         pairs = [f"{k}={shown(v)}" for k, v in self.settings.items() if k in own and own[k] != v]

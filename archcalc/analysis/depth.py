@@ -23,8 +23,9 @@ def network_depth(graph: Graph) -> int:
 
 
 def scope_depth(scope: Scope) -> int:
-    """Weight layers on the longest path inside a scope."""
-    return max(_depths(scope.nodes()).values(), default=0)
+    """Weight layers on the longest path inside a scope to its exit."""
+    exit_node = scope.exit.node if scope.exit else -1
+    return _depths(scope.nodes()).get(exit_node, 0)
 
 
 def _depths(nodes: Iterable[Node]) -> Mapping[int, int]:

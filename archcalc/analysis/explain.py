@@ -1,4 +1,4 @@
-"""Explanations: every number of a row with the equation it came from, and the receptive field's path.
+"""Explanations: every number of a row with its equation, and the receptive field's way.
 
 The equations are the ops' own Formulas, asked for their text; sums over layers and the steps of a
 receptive field are Formulas, too. What is printed evaluates to the number in the table.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis import receptive_field as rf
-from archcalc.errors import Place
 from archcalc.formula import Derived, Sum, constant, formula
 from archcalc.ops.base import AXIS_WORDS, axes
 from archcalc.ops.window import HELD, POINTWISE, Sliding
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.rows import Row
+    from archcalc.errors import Place
     from archcalc.graph import Node
 
 
@@ -103,7 +103,7 @@ def _derivation(quantity: str, derived: Derived) -> Derivation:
 
 def _layer(row: Row, node: Node) -> Iterator[Derivation]:
     yield from _sizes(node)
-    yield from _parameters(row, node)
+    yield from _parameters(node)
     yield from _counts(row, node)
     yield from _bytes(row)
     yield from _field_step(row, node)
@@ -137,7 +137,7 @@ def _dimension_words(count: int) -> list[str]:
     return ["channels", *(AXIS_WORDS.get(axis, axis) for axis in axes(count - 1))]
 
 
-def _parameters(row: Row, node: Node) -> Iterator[Derivation]:
+def _parameters(node: Node) -> Iterator[Derivation]:
     op, inputs = node.op, node.facts.inputs
     tensors = op.parameters(inputs)
     for tensor in tensors:
@@ -277,9 +277,9 @@ def _step_formulas(
             return _sliding(before, window)
         if window is None:
             return _kept(before)
-    if field.uniform and all(isinstance(b, rf.AxisField) and b.uniform for _, b in befores):
-        if all(_window_of(node, position, axis) is None for position, _ in befores):
-            return _union([before for _, before in befores], field)
+    even = field.uniform and all(isinstance(b, rf.AxisField) and b.uniform for _, b in befores)
+    if even and all(_window_of(node, position, axis) is None for position, _ in befores):
+        return _union([before for _, before in befores], field)
     return _hull(field)
 
 
@@ -414,7 +414,7 @@ def _forward(analysis: Analysis, path: list[Node], axis: int) -> Iterator[Step]:
         if not isinstance(field, rf.AxisField):
             return
         derived = _step_formulas(analysis, node, axis, field)["size"]
-        if derived.symbols() not in ("r",):
+        if derived.symbols() != "r":
             yield Step(
                 node.path, derived.symbols(), derived.text(), field.size, field.stride, field.start
             )

@@ -7,11 +7,13 @@ are the recurrences of Araujo, Norris & Sim 2019 ("Computing Receptive Fields of
 Neural Networks", Distill), equations 1 to 4. Here every position's hull is followed, as sequences
 that repeat with a period, so that transposed convolutions, adaptive pooling and branches whose
 strides disagree come out exactly, too. Branches are united; channels are not told apart.
+
+What that may cost is bounded (`Effort`), so that no network, however odd, keeps anyone waiting.
 """
 
 from __future__ import annotations
 
-from math import gcd, lcm
+from math import gcd, inf, lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Sliding
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from archcalc.graph import Graph, Node
 
 LONGEST_PERIOD = 4096
+MOST_EFFORT = 4_000_000  # hulls looked at, for a whole network
 LARGEST = 2**62
 
 
@@ -73,22 +76,41 @@ class Track(NamedTuple):
 
 
 class Uneven(NamedTuple):
-    """Several tracks, one for each stride, over so many output positions."""
+    """Several tracks, one for each stride, and the field they make over the output positions."""
 
-    positions: int
     tracks: tuple[Track, ...]
+    field: AxisField | Unknown
 
 
 Along = Even | Uneven | Unknown | None  # None: everything is seen
 State = tuple[Along, ...]
+
+TOO_LONG = Unknown(f"its pattern repeats only after more than {LONGEST_PERIOD} positions")
+TOO_LARGE = Unknown("it exceeds 2**62 input positions")
+TOO_COSTLY = Unknown("the network's patterns are too many to follow")
+HELD_ONLY = Unknown("all that it takes is held constant")
+BLIND = Unknown("no output position sees the input")
+
+
+class Effort:
+    """How much work is left for patterns that repeat; even ones cost next to nothing."""
+
+    def __init__(self) -> None:
+        self.left = MOST_EFFORT
+
+    def allows(self, hulls: int) -> bool:
+        """Spend it, if there is enough."""
+        self.left -= hulls
+        return self.left >= 0
 
 
 def receptive_fields(graph: Graph) -> list[State]:
     """The state of every node, in the graph's order; `fields` turns one into sizes and strides."""
     rank = len(graph.input.facts.outputs[0]) - 1
     states: list[State] = [(Even(0, 0, 1),) * rank]
+    effort = Effort()
     for node in graph.layers:
-        states.append(_through(node, states))
+        states.append(_through(node, states, effort))
     return states
 
 
@@ -97,7 +119,25 @@ def fields(state: State) -> tuple[AxisField | Unknown | None, ...]:
     return tuple(_field(along) for along in state)
 
 
-def through(node: Node, states: Sequence[State], position: int) -> State | None:
+def _through(node: Node, states: list[State], effort: Effort) -> State:
+    """What a node's output sees: the union over its inputs."""
+    parts = [_through_one(node, states, i, effort) for i in range(len(node.inputs))]
+    followed = [part for part in parts if part is not None]
+    if not followed:
+        return (HELD_ONLY,) * len(states[0])
+    first = followed[0]
+    if all(part is first or part == first for part in followed):
+        return first
+    sizes = _sizes(node, len(first))
+    return tuple(
+        _unite(list(along), n, effort)
+        for along, n in zip(zip(*followed, strict=True), sizes, strict=True)
+    )
+
+
+def _through_one(
+    node: Node, states: Sequence[State], position: int, effort: Effort
+) -> State | None:
     """What a node's output sees through one of its inputs; None where that one is held."""
     windows = node.facts.windows[position]
     state = states[node.inputs[position].node]
@@ -110,23 +150,9 @@ def through(node: Node, states: Sequence[State], position: int) -> State | None:
     assert isinstance(windows, tuple)
     sizes = node.facts.outputs[0][1:]
     if len(sizes) == 2 and (state[0], windows[0], sizes[0]) == (state[1], windows[1], sizes[1]):
-        return (_step(state[0], windows[0], sizes[0]),) * 2
-    return tuple(map(_step, state, windows, sizes))
-
-
-def _through(node: Node, states: list[State]) -> State:
-    if len(node.inputs) == 1:
-        only = through(node, states, 0)
-        return only if only is not None else states[0]
-    parts = [through(node, states, i) for i in range(len(node.inputs))]
-    followed = [part for part in parts if part is not None]
-    first = followed[0]
-    if all(part is first or part == first for part in followed):
-        return first
-    sizes = _sizes(node, len(first))
-    return tuple(
-        _unite(list(along), n) for along, n in zip(zip(*followed, strict=True), sizes, strict=True)
-    )
+        return (_step(state[0], windows[0], sizes[0], effort),) * 2
+    steps = zip(state, windows, sizes, strict=True)
+    return tuple(_step(along, window, count, effort) for along, window, count in steps)
 
 
 def _sizes(node: Node, rank: int) -> tuple[int, ...]:
@@ -135,96 +161,125 @@ def _sizes(node: Node, rank: int) -> tuple[int, ...]:
     return shape if len(shape) == rank else (1,) * rank
 
 
-def _step(along: Along, window: AxisWindow, count: int) -> Along:
+def _step(along: Along, window: AxisWindow, count: int, effort: Effort) -> Along:
     """One axis through one window; `count` is the number of output positions."""
     if along is None or isinstance(along, Unknown):
         return along
-    if isinstance(along, Even):
-        if isinstance(window, Sliding):
-            jump = along.jump
-            first = along.lo - window.before * jump
-            reach = (window.kernel - 1) * window.dilation * jump
-            hi = along.hi - window.before * jump + reach
-            return _bounded(Even(first, hi, jump * window.stride))
-        along = Uneven(count, (Track(1, along.jump, (along.lo,), (along.hi,)),))
+    if isinstance(along, Even) and isinstance(window, Sliding):
+        jump = along.jump
+        first = along.lo - window.before * jump
+        reach = (window.kernel - 1) * window.dilation * jump
+        hi = along.hi - window.before * jump + reach
+        return _bounded(Even(first, hi, jump * window.stride))
     tracks: list[Track] = []
-    for track in along.tracks:
-        stepped = _step_track(track, window)
-        if stepped is None:
-            return Unknown(f"its pattern repeats only after more than {LONGEST_PERIOD} positions")
+    for track in _tracks(along):
+        stepped = _step_track(track, window, effort)
+        if isinstance(stepped, Unknown):
+            return stepped
         tracks.append(stepped)
-    return _settle(count, tracks)
+    return _settle(count, tracks, effort)
+
+
+def _tracks(along: Even | Uneven) -> tuple[Track, ...]:
+    if isinstance(along, Uneven):
+        return along.tracks
+    return (Track(1, along.jump, (along.lo,), (along.hi,)),)
 
 
 def _bounded(along: Even) -> Along:
-    if -LARGEST < along.lo and along.hi < LARGEST and along.jump < LARGEST:
+    if along.lo > -LARGEST and along.hi < LARGEST and along.jump < LARGEST:
         return along
-    return Unknown("it exceeds 2**62 input positions")
+    return TOO_LARGE
 
 
-def _step_track(track: Track, window: AxisWindow) -> Track | None:
+def _step_track(track: Track, window: AxisWindow, effort: Effort) -> Track | Unknown:
     turns = track.period // gcd(track.period, window.advance)
     period = window.period * turns
     if period > LONGEST_PERIOD:
-        return None
+        return TOO_LONG
+    if not effort.allows(4 * period):
+        return TOO_COSTLY
     advance = track.advance * (window.advance * turns // track.period)
-    hulls = [_hull(track, window.taps(i)) for i in range(period)]
-    lo = tuple(hull[0] if hull else None for hull in hulls)
-    hi = tuple(hull[1] if hull else None for hull in hulls)
-    return Track(period, advance, lo, hi)
+    taps = [window.taps(i) for i in range(period)]
+    levels = max(map(len, taps)).bit_length()
+    if not effort.allows(levels * track.period):
+        return TOO_COSTLY
+    lo = _least(track.lo, track.advance, taps)
+    hi = _least([None if end is None else -end for end in track.hi], -track.advance, taps)
+    return Track(period, advance, tuple(lo), tuple(None if end is None else -end for end in hi))
 
 
-def _hull(track: Track, taps: range) -> tuple[int, int] | None:
-    """The hull of what several inputs see. Ends never move back, so the outer taps decide."""
-    first = next((hull for hull in map(track.at, taps[: track.period]) if hull), None)
-    last = next((hull for hull in map(track.at, taps[::-1][: track.period]) if hull), None)
-    return (first[0], last[1]) if first and last else None
+def _least(ends: Sequence[int | None], advance: int, taps: Sequence[range]) -> list[int | None]:
+    """The least end at the taps of each output, of ends that repeat `advance` further on.
+
+    After a transposed convolution ends may move back, so the outer taps don't decide. Tables hold
+    the least of 1, 2, 4 ... ends, a step of the taps apart, from each position on; two entries of
+    one cover any number of taps.
+    """
+    period, step = len(ends), max(some.step for some in taps)
+    table: list[float] = [inf if end is None else end for end in ends]
+    tables = [table]
+
+    def at(table: Sequence[float], position: int) -> float:
+        turn, r = divmod(position, period)
+        return table[r] + turn * advance
+
+    while 2 << len(tables) - 1 <= max(map(len, taps)):
+        half, last = step << len(tables) - 1, tables[-1]
+        tables.append([min(last[r], at(last, r + half)) for r in range(period)])
+    found: list[int | None] = []
+    for some in taps:
+        level = len(some).bit_length() - 1
+        covers = (some[0], some[-(1 << level)]) if some else ()
+        least = min((at(tables[level], position) for position in covers), default=inf)
+        found.append(None if least == inf else int(least))
+    return found
 
 
-def _unite(parts: list[Along], count: int) -> Along:
+def _unite(parts: list[Along], count: int, effort: Effort) -> Along:
     """The union over branches along one axis."""
     for part in parts:
         if isinstance(part, Unknown):
             return part
     if any(part is None for part in parts):
         return None
-    evens = [part for part in parts if isinstance(part, Even)]
-    if len(evens) == len(parts) and all(even.jump == evens[0].jump for even in evens):
+    known = [part for part in parts if isinstance(part, (Even, Uneven))]
+    evens = [part for part in known if isinstance(part, Even)]
+    if len(evens) == len(known) and all(even.jump == evens[0].jump for even in evens):
         return Even(min(e.lo for e in evens), max(e.hi for e in evens), evens[0].jump)
-    tracks: list[Track] = []
-    for part in parts:
-        if isinstance(part, Even):
-            tracks.append(Track(1, part.jump, (part.lo,), (part.hi,)))
-        elif isinstance(part, Uneven):
-            tracks.extend(part.tracks)
-    return _settle(count, tracks)
+    return _settle(count, [track for part in known for track in _tracks(part)], effort)
 
 
-def _settle(count: int, tracks: list[Track]) -> Along:
+def _settle(count: int, tracks: list[Track], effort: Effort) -> Along:
     """Tracks of one stride merged, periods reduced; Even where positions don't differ."""
     merged: dict[tuple[int, int], Track] = {}
     for track in tracks:
         shared = gcd(track.period, track.advance)
         slope = (track.advance // shared, track.period // shared)
-        joined = _merge(merged[slope], track) if slope in merged else track
-        if joined is None or len(merged) > 16:
-            return Unknown(f"its pattern repeats only after more than {LONGEST_PERIOD} positions")
+        joined = _merge(merged[slope], track, effort) if slope in merged else track
+        if isinstance(joined, Unknown):
+            return joined
         merged[slope] = _reduced(joined)
+        if len(merged) > 16:
+            return TOO_COSTLY
+    if any(track.advance >= LARGEST for track in merged.values()):
+        return TOO_LARGE
     if len(merged) == 1:
         [track] = merged.values()
         lo, hi = track.lo[0], track.hi[0]
         if track.period == 1 and lo is not None and hi is not None:
             return _bounded(Even(lo, hi, track.advance))
-    if any(track.advance >= LARGEST for track in merged.values()):
-        return Unknown("it exceeds 2**62 input positions")
-    return Uneven(count, tuple(merged.values()))
+    settled = tuple(merged.values())
+    return Uneven(settled, _uneven_field(settled, count, effort))
 
 
-def _merge(one: Track, other: Track) -> Track | None:
+def _merge(one: Track, other: Track, effort: Effort) -> Track | Unknown:
     """The union of two tracks with the same stride."""
     period = lcm(one.period, other.period)
     if period > LONGEST_PERIOD:
-        return None
+        return TOO_LONG
+    if not effort.allows(2 * period):
+        return TOO_COSTLY
     advance = one.advance * (period // one.period)
     hulls = [[hull for hull in (one.at(i), other.at(i)) if hull] for i in range(period)]
     lo = tuple(min((hull[0] for hull in some), default=None) for some in hulls)
@@ -245,21 +300,24 @@ def _reduced(track: Track) -> Track:
 
 
 def _field(along: Along) -> AxisField | Unknown | None:
-    if along is None or isinstance(along, Unknown):
-        return along
     if isinstance(along, Even):
         return AxisField(along.hi - along.lo + 1, along.jump, along.lo)
-    hulls = [hull for i in _telling(along) if (hull := _union_at(along, i))]
+    return along.field if isinstance(along, Uneven) else along
+
+
+def _uneven_field(tracks: tuple[Track, ...], count: int, effort: Effort) -> AxisField | Unknown:
+    """The field over `count` output positions that differ."""
+    period = min(lcm(*(track.period for track in tracks)), count)
+    if not effort.allows(2 * period * len(tracks)):
+        return TOO_COSTLY
+    hulls = [hull for i in _telling(period, count) if (hull := _union_at(tracks, i))]
     if not hulls:
-        return Unknown("no output position sees the input")
-    track = along.tracks[0]
-    aligned = len(along.tracks) == 1
-    origin = _union_at(along, 0) or hulls[0]
+        return BLIND
     return AxisField(
         max(hi - lo + 1 for lo, hi in hulls),
-        _ratio(track.advance, track.period),
-        origin[0],
-        aligned,
+        _ratio(tracks[0].advance, tracks[0].period),
+        hulls[0][0],
+        aligned=len(tracks) == 1,
         uniform=False,
     )
 
@@ -272,20 +330,17 @@ def _ratio(above: int, below: int) -> int | Fraction:
     return Fraction(above, below)
 
 
-def _telling(along: Uneven) -> list[int]:
+def _telling(period: int, count: int) -> list[int]:
     """Positions among which the largest hull is.
 
     Where i grows by a common period, each end moves evenly, so the hull of several tracks is
     convex: the first and the last position of each residue decide.
     """
-    period = min(lcm(*(track.period for track in along.tracks)), along.positions)
-    first = range(min(period, along.positions))
-    last = range(max(along.positions - period, len(first)), along.positions)
-    return [*first, *last]
+    return [*range(period), *range(max(count - period, period), count)]
 
 
-def _union_at(along: Uneven, i: int) -> tuple[int, int] | None:
-    hulls = [hull for track in along.tracks if (hull := track.at(i))]
+def _union_at(tracks: tuple[Track, ...], i: int) -> tuple[int, int] | None:
+    hulls = [hull for track in tracks if (hull := track.at(i))]
     if not hulls:
         return None
     return min(lo for lo, _ in hulls), max(hi for _, hi in hulls)

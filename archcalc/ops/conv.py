@@ -129,7 +129,7 @@ class _Convolution(Op):
 class Conv(_Convolution):
     """Convolution; depthwise where `groups` equals the channels.
 
-    With `table` (LeCun et al. 1998, Table I) each output map sees only the input maps listed for it.
+    With `table` (LeCun et al. 1998, Table I) each output map sees only the input maps it lists.
     """
 
     kind = "conv"

@@ -248,28 +248,35 @@ def _shown(value: Any) -> str:
 
 
 def integer(default: Any = REQUIRED, *, doc: str, minimum: int = 1) -> Any:
+    """A whole number."""
     return Integer(default, doc, minimum)
 
 
 def sizes(default: Any = REQUIRED, *, doc: str, minimum: int = 1) -> Any:
+    """A whole number, or one an axis."""
     return Sizes(default, doc, minimum)
 
 
 def padding(default: Any = 0, *, doc: str) -> Any:
+    """Padding: numbers or a word."""
     return Padding(default, doc)
 
 
 def boolean(default: Any = REQUIRED, *, doc: str) -> Any:
+    """True or false."""
     return Boolean(default, doc)
 
 
 def word(default: Any = REQUIRED, *, doc: str, choices: tuple[str, ...]) -> Any:
+    """One of a few words."""
     return Word(default, doc, choices)
 
 
 def real(default: Any = REQUIRED, *, doc: str, minimum: int = 0) -> Any:
+    """A number, kept exactly."""
     return Real(default, doc, minimum)
 
 
 def table(default: Any = None, *, doc: str) -> Any:
+    """A connection table."""
     return Table(default, doc)

@@ -1,17 +1,18 @@
-"""Joins that compute: add and multiply. (Concat moves data: shape.py.)"""
+"""Joins that compute: add and multiply; concat moves data and is in shape.py."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import LayerError
-from archcalc.formula import Derived
 from archcalc.ops import fields as f
 from archcalc.ops.base import Dimensions, Shapes, Weightless, per_output, spelled
 from archcalc.ops.window import HELD, POINTWISE, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from archcalc.formula import Derived
 
 
 class Add(Weightless):

@@ -58,7 +58,7 @@ class Linear(Op):
 
 
 class RBF(Op):
-    """Euclidean radial basis functions with fixed centres (LeCun et al. 1998, eq. 7): LeNet-5's output."""
+    """Euclidean radial basis functions with fixed centres (LeCun et al. 1998, equation 7)."""
 
     kind = "rbf"
     title = "RBF"

@@ -52,7 +52,7 @@ class _Norm(Op):
 
 
 class BatchNorm(_Norm):
-    """Batch normalization (Ioffe & Szegedy 2015) at inference: folded to one scale and one shift."""
+    """Batch normalization (Ioffe & Szegedy 2015) at inference: one scale and one shift."""
 
     kind = "batchnorm"
     title = "batch norm"

@@ -109,7 +109,7 @@ class AvgPool(_Pool):
 
 
 class _Adaptive(Weightless):
-    """Pools whatever comes to a given size; window i of m covers floor(i*n/m) to ceil((i+1)*n/m)."""
+    """Pools any input to a given size; window i of m covers floor(i*n/m) to ceil((i+1)*n/m)."""
 
     role = "pooling"
     size: int | tuple[int, ...] = f.sizes(doc="output size")

@@ -173,7 +173,7 @@ def _axis_size(shape: tuple[int, ...], axis: int) -> int:
 
 
 class Split(_Move):
-    """The channels in several parts, each a tensor of its own, taken by `from: NAME.0` and so on."""
+    """The channels in several parts, each a tensor, taken by `from: NAME.0` and so on."""
 
     kind = "split"
     title = "split"

@@ -89,7 +89,7 @@ class Adaptive(NamedTuple):
 
 
 class Interpolated(NamedTuple):
-    """Linear interpolation from n to m: output i lies at (i + 1/2)*n/m - 1/2 (corners not aligned)."""
+    """Linear interpolation from n to m, corners not aligned: output i is at (i + 1/2)*n/m - 1/2."""
 
     n: int
     m: int
@@ -201,7 +201,7 @@ def same_padding(n: int, slide: Slide) -> Derived:
 
 
 def output_size(n: int, slide: Slide, window: Sliding) -> Derived:
-    """The number of output positions along an axis of n inputs, derived as one writes it by hand."""
+    """The output positions along an axis of n inputs, derived as one writes it by hand."""
     if slide.padding == "same_tf":
         return formula("n/s" if n % slide.stride == 0 else "ceil(n/s)")(n=n, s=slide.stride)
     above, values = _span(n, window)
@@ -252,4 +252,5 @@ def transposed_size(n: int, window: Fractional, extra: int) -> Derived:
 
 
 def given(n: int) -> Derived:
+    """A size that is stated, not derived."""
     return constant(n)

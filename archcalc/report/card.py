@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archcalc.spec.schema import shown
+from archcalc.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def card(spec: Spec) -> str:
+    """The card as text."""
     return "\n".join(_lines(spec)) + "\n"
 
 

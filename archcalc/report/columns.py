@@ -151,7 +151,7 @@ _ALL = (
 # Of whole networks only.
 NETWORK_COLUMNS = {
     "year": Column("year", "Year", "label", lambda row: _paper(row, "year"), "of the paper"),
-    "title": Column("title", "Title", "text", lambda row: _title(row), "the network's title"),
+    "title": Column("title", "Title", "text", _title, "the network's title"),
 }
 
 COLUMNS = {column.key: column for column in _ALL}

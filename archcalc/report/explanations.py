@@ -124,7 +124,8 @@ def _markdown_path(path: Path) -> Iterator[str]:
         yield "| Layer | Formula | With numbers | Size |"
         yield "| :--- | :--- | :--- | ---: |"
         for step in steps:
-            yield f"| {escaped(step.layer)} | `{step.symbols}` | `{step.text}` | {number(step.size)} |"
+            layer, size = escaped(step.layer), number(step.size)
+            yield f"| {layer} | `{step.symbols}` | `{grouped(step.text)}` | {size} |"
     yield ""
     yield escaped(path.note)
 

@@ -27,7 +27,7 @@ def figure(column: Column, value: Any, exact: bool) -> str:
 
 def argument(value: Any) -> str:
     """A plain value: true, a fraction as a decimal, a list in brackets."""
-    from archcalc.spec.schema import shown
+    from archcalc.errors import shown
 
     return shown(value)
 

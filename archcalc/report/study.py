@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archcalc.analysis.explain import explain
+from archcalc.errors import shown
 from archcalc.report import explanations, writers
 from archcalc.report.table import CONVENTION, listing, tabulate, title
 from archcalc.report.writers import csv_pieces, escaped, markdown_lines
-from archcalc.spec.schema import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +51,7 @@ def to_csv(analyses: Sequence[Analysis]) -> Iterator[str]:
 
 
 def to_markdown(analyses: Sequence[Analysis]) -> Iterator[str]:
+    """A summary, then each network with its layers and derivations."""
     yield "# What these networks cost\n\n"
     yield from markdown_lines(listing(analyses, SUMMARY), exact=False)
     batch = f"batch {analyses[0].batch}, {analyses[0].dtype}"

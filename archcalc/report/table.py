@@ -31,7 +31,7 @@ FOLDED_ROLES = ("normalization", "activation")
 
 
 class Line(NamedTuple):
-    """A row as it is shown: how deep it is indented, its shown name, and whether it heads others."""
+    """A row as it is shown: its indentation, its shown name, whether it heads others."""
 
     row: Row
     level: int
@@ -55,7 +55,7 @@ class Table(NamedTuple):
         return [line.row for line in self.lines if not line.heads]
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """A flat dict for each row that adds up, as CSV has them; of networks, year and title, too."""
+        """A flat dict for each row that adds up, as in CSV; of networks, year and title, too."""
         from archcalc.report.records import flat
 
         for row in self.rows:

@@ -1,4 +1,4 @@
-"""Tables as text: markdown, CSV, JSON, LaTeX, plain; and files that are replaced whole or not at all."""
+"""Tables as text: markdown, CSV, JSON, LaTeX, plain; and files replaced whole or not at all."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def format_of(path: str, formats: Sequence[str]) -> str:
 
 
 def to_terminal(table: Table, exact: bool) -> Iterator[str]:
+    """The terminal's layout without its styles."""
     from archcalc.report.terminal import layout
 
     for line in layout(table, None, exact):
@@ -54,13 +55,14 @@ def to_terminal(table: Table, exact: bool) -> Iterator[str]:
 
 
 def to_json(table: Table, exact: bool) -> Iterator[str]:
+    """The whole analysis as one JSON object."""
     from archcalc.report.records import document
 
     return json_pieces(document(table))
 
 
 def json_pieces(value: Mapping[str, Any]) -> Iterator[str]:
-    """A JSON object, a line for each key and for each item of an iterator: easy to read and grep."""
+    """A JSON object, a line for each key and for each item of an iterator: easy to grep."""
     import json
     from collections.abc import Iterator as Items
 
@@ -217,7 +219,7 @@ FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
 
 
 def write_file(path: str, text: Iterable[str]) -> None:
-    """Replace a file's whole content at once; raises OutputError and leaves the old one otherwise."""
+    """Replace a file's whole content at once, or raise OutputError and leave the old one."""
     real = os.path.realpath(path)
     try:
         if os.path.exists(real) and not os.path.isfile(real):  # a pipe or a device: nothing to keep

@@ -1,1 +1,1 @@
-"""From YAML to a Graph: reader (text to marked tree), schema (tree to Spec), expansion (Spec to Graph)."""
+"""From YAML to a Graph: reader (text to tree), schema (tree to Spec), expansion (Spec to Graph)."""

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archcalc.errors import LayerError, Place, SettingError, SpecError, did_you_mean, received
+from archcalc.errors import (
+    LayerError,
+    Place,
+    SettingError,
+    SpecError,
+    did_you_mean,
+    received,
+    shown,
+)
 from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor
 from archcalc.ops import spelled
 from archcalc.ops.fields import LARGEST
 from archcalc.spec import model as m
-from archcalc.spec.schema import MOST_LAYERS, layer_name, setting_problem, shown
+from archcalc.spec.schema import MOST_LAYERS, layer_name, setting_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -482,7 +490,7 @@ class _Expansion:
         return scope.exit
 
     def block_branch(self, name: str, entry: m.Call, tensor: Tensor, context: _Context) -> Tensor:
-        """A branch that is one unnamed block: the block takes the branch's name, and no level more."""
+        """A branch that is one unnamed block: the block takes the branch's name and level."""
         self.step(entry.place, cost=entry.cost)
         if entry.when is not None and not self.truth(entry.when, context, tensor):
             return tensor

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from archcalc.errors import received
+from archcalc.errors import did_you_mean, received
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,7 +104,7 @@ class _Parser:
             raise ExpressionError(f"expected '{sign}', received {got}", offset)
 
     def choice(self) -> Evaluate:
-        """value if condition else other"""
+        """Read `value if condition else other`."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise ExpressionError(f"expected at most {DEEPEST} nested levels", self._offset())
@@ -218,6 +218,11 @@ class _Parser:
             if name == "range" or (len(arguments) == 1 and name in _OF_LISTS):
                 self.extra += LIST_COST
             return _call(name, arguments, offset)
+        if self.tokens[self.at][1] == "(":
+            near = (
+                did_you_mean(name, FUNCTIONS) or f"the functions are {', '.join(sorted(FUNCTIONS))}"
+            )
+            raise ExpressionError(f"no function {received(name)}", offset, near)
         self.names.setdefault(name, offset)
         if name in INCOMING:
             return _incoming(name, offset)

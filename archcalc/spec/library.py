@@ -25,7 +25,7 @@ def shipped() -> str:
 
 
 def directories(extra: Sequence[str] = ()) -> list[str]:
-    """Where networks are looked for, first come first: `extra`, $ARCHCALC_SPECS, the shipped ones."""
+    """Where networks are looked for, in order: `extra`, $ARCHCALC_SPECS, the shipped ones."""
     named = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
     for directory in (*extra, *named):
         if not os.path.isdir(directory):
@@ -138,7 +138,9 @@ def _candidates(wanted: str, directory: str) -> Iterator[tuple[str, str]]:
 def _likeness(wanted: str, path: str) -> int:
     """How much of the file's name and the wanted one are the same from the start."""
     stem = plain(os.path.splitext(os.path.basename(path))[0])
-    return len(os.path.commonprefix([wanted, stem])) + (wanted == stem)
+    pairs = zip(wanted, stem, strict=False)
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(wanted), len(stem)))
+    return same + (wanted == stem)
 
 
 def _text(path: str) -> str | None:

@@ -235,6 +235,8 @@ class Argument(NamedTuple):
 
 
 class Block(NamedTuple):
+    """Layers under a name, with arguments."""
+
     name: str
     doc: str
     arguments: dict[str, Argument]
@@ -265,6 +267,8 @@ class DeclaredTable(NamedTuple):
 
 
 class NetworkOutput(NamedTuple):
+    """An output as declared: the layer, and when it is one."""
+
     source: Reference
     name: str | None
     auxiliary: bool

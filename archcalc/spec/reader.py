@@ -32,7 +32,7 @@ class Marked:
 
 
 class Scalar(Marked):
-    """A scalar as written: `plain` ones are numbers, true, false or null where they look like it."""
+    """A scalar as written; `plain` ones are numbers, true, false or null if they look like it."""
 
     __slots__ = ("plain", "text")
 
@@ -50,6 +50,8 @@ class Scalar(Marked):
 
 
 class Sequence(Marked):
+    """A list."""
+
     __slots__ = ("items",)
 
     def __init__(self, line: int, column: int) -> None:
@@ -59,6 +61,8 @@ class Sequence(Marked):
 
 
 class Mapping(Marked):
+    """A mapping, in the order it is written."""
+
     __slots__ = ("entries",)
 
     def __init__(self, line: int, column: int) -> None:

@@ -1,0 +1,96 @@
+"""The house's promises: rooms call downstairs only, heavy libraries stay where they are used."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from archcalc.report.columns import COLUMNS
+from archcalc.spec.schema import FIGURES
+
+PACKAGE = Path(__file__).parent.parent / "archcalc"
+
+# Floors from the ground up; a module imports from its own floor and from those below it.
+FLOORS = (
+    {"errors"},
+    {"formula"},
+    {"ops"},
+    {"graph"},
+    {"spec", "analysis"},
+    {"report"},
+    {"api"},
+    {"cli"},
+)
+# Whether at the top of a module or inside a function.
+HEAVY = {"torch", "torchvision", "fvcore", "thop", "numpy", "pydantic"}
+
+
+def modules() -> list[Path]:
+    return sorted(
+        path
+        for path in PACKAGE.rglob("*.py")
+        if path.parent != PACKAGE or path.stem in {"errors", "formula", "graph", "api", "cli"}
+    )
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, those inside functions and for types only included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def runtime_tree(path: Path) -> ast.Module:
+    """A file's syntax tree without what stands under `if TYPE_CHECKING`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    return tree
+
+
+def floor(name: str) -> int:
+    return next(level for level, rooms in enumerate(FLOORS) if name in rooms)
+
+
+def rooms_called(path: Path) -> set[str]:
+    called = set()
+    for node in ast.walk(runtime_tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            called |= {name.split(".")[1] for name in names if name.startswith("archcalc.")}
+    return called & set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_rooms_call_downstairs_only(path: Path) -> None:
+    own = floor(room(path))
+    upstairs = {name for name in rooms_called(path) if floor(name) > own}
+    assert not upstairs
+
+
+def test_graph_and_analysis_know_nothing_of_specs() -> None:
+    for path in [PACKAGE / "graph.py", *(PACKAGE / "analysis").glob("*.py")]:
+        assert "spec" not in rooms_called(path)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_heavy_imports(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imported(path)} & HEAVY
+
+
+def test_declared_tables_know_every_column() -> None:
+    assert tuple(COLUMNS) == FIGURES
