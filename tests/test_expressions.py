@@ -41,7 +41,7 @@ def refusal(text: str, incoming: tuple[int, ...] = INCOMING) -> ExpressionError:
 
 
 VALUES = [
-    # precedence: ** over sign over * / // % over + - over comparisons over not over and over or over if
+    # precedence, from the strongest: ** sign * / // % + - comparisons not and or if-else
     ("2 + 3 * 4", 14),
     ("(2 + 3) * 4", 20),
     ("2 * 3 ** 2", 18),
@@ -162,14 +162,18 @@ def test_decimals_are_exact(text: str, expected: Any) -> None:
     assert value(text) == expected
 
 
+SHAPES = (
+    "-{}", "({})", "{} ** 2", "{} * {}", "{} + {}", "{} - {}", "{} / {}", "{} // {}", "{} % {}",
+    "({} + {})", "(({}) if ({}) > ({}) else {})",
+)  # fmt: skip
+
+
 def random_expression(chance: random.Random, depth: int) -> str:
     if depth == 0 or chance.random() < 0.2:
         return str(chance.randint(0, 9))
-    inner = random_expression(chance, depth - 1)
-    shape = chance.choice(["-{}", "({})", "{} ** 2", "{} * {}", "{} + {}", "{} - {}", "{} / {}"])
-    shape = chance.choice([shape, "{} // {}", "{} % {}", "({} + {})", "{} if {} > {} else {}"])
-    others = [random_expression(chance, depth - 1) for _ in range(shape.count("{}") - 1)]
-    return shape.format(inner, *others)
+    shape = chance.choice(SHAPES)
+    parts = [random_expression(chance, depth - 1) for _ in range(shape.count("{}"))]
+    return shape.format(*parts)
 
 
 def as_python(text: str) -> Any:
@@ -304,18 +308,23 @@ def test_long_chains_are_no_recursion(text: str) -> None:
     assert abs(value(text)) in (1, 250)
 
 
+def applied(text: str, times: int) -> Any:
+    """What comes of giving an expression its own value as `l`, again and again."""
+    expression, items = Expression(text), [1]
+    for _ in range(times):
+        items = expression({"l": items}, INCOMING)
+    return items
+
+
 def test_a_doubling_list_is_refused() -> None:
-    double, items = Expression("[l, l]"), [1]
+    assert applied("[l, l]", 2) == [[[1], [1]], [[1], [1]]]
     with pytest.raises(ExpressionError, match="items in a list"):
-        for _ in range(12):
-            items = double({"l": items}, INCOMING)
+        applied("[l, l]", 12)
 
 
 def test_a_list_that_gets_deeper_is_refused() -> None:
-    wrap, items = Expression("[l]"), [1]
     with pytest.raises(ExpressionError, match="inside each other"):
-        for _ in range(100):
-            items = wrap({"l": items}, INCOMING)
+        applied("[l]", 100)
 
 
 def test_cost_counts_tokens_and_lists_more() -> None:

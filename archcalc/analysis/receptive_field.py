@@ -16,6 +16,7 @@ from __future__ import annotations
 from math import gcd, inf, lcm
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc.graph import collector_paused
 from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Sliding
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def receptive_fields(graph: Graph) -> list[State]:
     rank = len(graph.input.facts.outputs[0]) - 1
     states: list[State] = [(Even(0, 0, 1),) * rank]
     effort = Effort()
-    for node in graph.layers:
-        states.append(_through(node, states, effort))
+    with collector_paused():
+        for node in graph.layers:
+            states.append(_through(node, states, effort))
     return states
 
 
@@ -217,14 +219,14 @@ def _least(ends: Sequence[int | None], advance: int, taps: Sequence[range]) -> l
     one cover any number of taps.
     """
     period, step = len(ends), max(some.step for some in taps)
-    table: list[float] = [inf if end is None else end for end in ends]
-    tables = [table]
+    tables: list[list[float]] = [[inf if end is None else end for end in ends]]
 
     def at(table: Sequence[float], position: int) -> float:
         turn, r = divmod(position, period)
         return table[r] + turn * advance
 
-    while 2 << len(tables) - 1 <= max(map(len, taps)):
+    longest = max(map(len, taps))
+    while 1 << len(tables) <= longest:
         half, last = step << len(tables) - 1, tables[-1]
         tables.append([min(last[r], at(last, r + half)) for r in range(period)])
     found: list[int | None] = []
@@ -260,8 +262,6 @@ def _settle(count: int, tracks: list[Track], effort: Effort) -> Along:
         if isinstance(joined, Unknown):
             return joined
         merged[slope] = _reduced(joined)
-        if len(merged) > 16:
-            return TOO_COSTLY
     if any(track.advance >= LARGEST for track in merged.values()):
         return TOO_LARGE
     if len(merged) == 1:

@@ -210,4 +210,4 @@ class Dropout(Elementwise):
     title = "dropout"
     role = "dropout"
     each: ClassVar = {}
-    rate: float = f.real(0.5, doc="share of elements that training drops")
+    rate: float = f.real(0.5, doc="share of elements that training drops", maximum=1)

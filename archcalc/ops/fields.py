@@ -7,6 +7,7 @@ Python values (a spec's expressions are evaluated before) and says what it expec
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from archcalc.errors import LayerError, received
@@ -154,22 +155,32 @@ class Word(Field):
 class Real(Field):
     """A number, kept exactly (an int or a Fraction)."""
 
-    def __init__(self, default: Any, doc: str, minimum: int = 0) -> None:
+    def __init__(
+        self, default: Any, doc: str, minimum: int = 0, maximum: int | None = None
+    ) -> None:
         super().__init__(default, doc)
         self.minimum = minimum
+        self.maximum = maximum
         self.expected = f"a number of at least {minimum}"
+        if maximum is not None:
+            self.expected = f"a number from {minimum} to {maximum}"
 
     def convert(self, value: Any) -> Any:
-        if isinstance(value, float):
+        if isinstance(value, float) and isfinite(value):
             from fractions import Fraction
 
             value = Fraction(repr(value))
-        if not isinstance(value, (bool, str, list, tuple)) and value >= self.minimum:
-            return value
-        raise self.refuse(value)
+        if isinstance(value, (bool, float)) or not hasattr(value, "denominator"):
+            raise self.refuse(value)
+        if value < self.minimum or (self.maximum is not None and value > self.maximum):
+            raise self.refuse(value)
+        return value
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number", "minimum": self.minimum}, EXPRESSION]}
+        number = {"type": "number", "minimum": self.minimum}
+        if self.maximum is not None:
+            number["maximum"] = self.maximum
+        return {"anyOf": [number, EXPRESSION]}
 
 
 class Table(Field):
@@ -199,9 +210,11 @@ class Table(Field):
         return tuple(row)
 
     def schema(self) -> dict[str, Any]:
-        row = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
+        index = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
+        row = {"anyOf": [{"type": "array", "minItems": 1, "items": index}, EXPRESSION]}
         group = {"type": "array", "minItems": 1, "items": row}
-        return {"type": "array", "minItems": 1, "items": {"anyOf": [row, group]}}
+        rows = {"type": "array", "minItems": 1, "items": {"anyOf": [*row["anyOf"], group]}}
+        return {"anyOf": [rows, EXPRESSION]}
 
 
 def _is_row(value: object) -> bool:
@@ -272,9 +285,9 @@ def word(default: Any = REQUIRED, *, doc: str, choices: tuple[str, ...]) -> Any:
     return Word(default, doc, choices)
 
 
-def real(default: Any = REQUIRED, *, doc: str, minimum: int = 0) -> Any:
+def real(default: Any = REQUIRED, *, doc: str, minimum: int = 0, maximum: int | None = None) -> Any:
     """A number, kept exactly."""
-    return Real(default, doc, minimum)
+    return Real(default, doc, minimum, maximum)
 
 
 def table(default: Any = None, *, doc: str) -> Any:

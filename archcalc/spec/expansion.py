@@ -18,7 +18,7 @@ from archcalc.errors import (
     received,
     shown,
 )
-from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor
+from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor, collector_paused
 from archcalc.ops import spelled
 from archcalc.ops.fields import LARGEST
 from archcalc.spec import model as m
@@ -45,7 +45,8 @@ def expand(
     values = settled(spec, settings or {})
     try:
         _count_layers(spec, values)
-        return _Expansion(spec, values).network(input)
+        with collector_paused():
+            return _Expansion(spec, values).network(input)
     except m.TermError as error:
         raise SpecError(error.message, place=error.place) from None
 
@@ -239,6 +240,13 @@ class _Expansion:
         if not found or all(output.auxiliary for output in found):
             found.insert(0, Output(self.builder.nodes[last.node].path, last))
         found.sort(key=lambda output: output.auxiliary)
+        names = [output.name for output in found]
+        for output in self.spec.outputs:
+            name = output.name or output.source.template.literal or ""
+            if names.count(name) > 1:
+                raise SpecError(
+                    f"two outputs are called {received(name)}", place=output.source.place
+                )
         return found
 
     # Entries.
@@ -376,10 +384,13 @@ class _Expansion:
         """The layer whose parameters this one uses: by its own `weights:`, or by its block's."""
         if entry.weights is not None:
             found = self.find(entry.weights, context, tensor)
+            wanted = f"weights: expected an earlier {entry.op.kind} with parameters"
             if not isinstance(found, Node):
-                raise self.problem(
-                    entry.weights.place, "weights: expected a layer, received a block", name
-                )
+                got = "a block" if isinstance(found, Scope) else "an input"
+                raise self.problem(entry.weights.place, f"{wanted}, received {got}", name)
+            if not found.op.parameters(found.facts.inputs):
+                got = f"{found.op.kind}, which has none"
+                raise self.problem(entry.weights.place, f"{wanted}, received {got}", name)
             return found
         twin = context.shared.children.get(name) if context.shared else None
         return twin if isinstance(twin, Node) and twin.op.parameters(twin.facts.inputs) else None
@@ -423,7 +434,8 @@ class _Expansion:
         if name == "input":
             raise self.problem(place, "'input' is the network's or the block's input", name)
         if name in context.names.taken:
-            raise self.problem(place, "duplicate layer name", name, _first(context, name))
+            hint = _first(context, name, place)
+            raise self.problem(place, "duplicate layer name", name, hint)
         return name
 
     def check_length(self, name: str, place: Place) -> None:
@@ -452,11 +464,8 @@ class _Expansion:
         self, entry: m.Join, tensor: Tensor, context: _Context, name: str | None
     ) -> Tensor:
         """Expand the branches, then join them; `name` is the join's in its own scope."""
-        origin = tensor
-        if entry.sources is not None:
-            origin = self.resolve(entry.sources[0], context, tensor)[0]
         inputs = [
-            self.branch(branch, layers, origin, context)
+            self.branch(branch, layers, tensor, context)
             for branch, layers in entry.branches.items()
         ]
         if name is None:
@@ -466,14 +475,15 @@ class _Expansion:
         fixed = {}
         if entry.op.kind == "multiply" and "gate" in entry.branches:
             fixed["gates"] = [list(entry.branches).index("gate")]
-        op = self.op(entry, origin, context, own, **fixed)
+        op = self.op(entry, tensor, context, own, **fixed)
         return self.add(entry, op, inputs, own, context, tensor)
 
     def branch(self, name: str, layers: list[m.Entry], tensor: Tensor, context: _Context) -> Tensor:
         if not layers:
             return tensor
         if name in context.names.taken:
-            raise self.problem(layers[0].place, "duplicate layer name", name, _first(context, name))
+            hint = _first(context, name, layers[0].place)
+            raise self.problem(layers[0].place, "duplicate layer name", name, hint)
         self.check_length(name, layers[0].place)
         only = layers[0]
         if len(layers) == 1 and isinstance(only, m.Call) and only.name is None:
@@ -570,6 +580,12 @@ class _Expansion:
         ports = found.op.ports
         if not port and len(ports) > 1 and ports[0] == "0":
             raise self.no_port(text, ports, reference)
+        if port == "switches" and port not in ports and found.op.kind == "maxpool":
+            raise SpecError(
+                f"the max pool {found.path} gives no switches",
+                place=reference.place,
+                hint="write switches: true among its fields",
+            )
         if port and port not in ports:
             raise self.no_port(text, ports, reference)
         return found.tensor(ports.index(port) if port else 0), found.path
@@ -633,11 +649,14 @@ def _field_place(entry: m.Layer, error: LayerError) -> Place | None:
     return term.place if term else None
 
 
-def _first(context: _Context, name: str) -> str | None:
+def _first(context: _Context, name: str, place: Place) -> str | None:
+    """Where a name was given first; in a loop it is the same line."""
     other = context.names.taken.get(name)
-    if isinstance(other, (Node, Scope)) and other.source:
-        return f"the first is in line {other.source.line}"
-    return None
+    if not isinstance(other, (Node, Scope)) or other.source is None:
+        return None
+    if other.source.line == place.line:
+        return f"in a loop, put its index into the name: {name}{{i}}"
+    return f"the first is in line {other.source.line}"
 
 
 def _reachable(context: _Context) -> list[str]:

@@ -25,6 +25,7 @@ DEEPEST_LIST = 20
 LIST_COST = 400  # what a function of a list may cost, in tokens
 COMPARISON_COST = 20  # of lists, in tokens
 
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 INCOMING = frozenset({"channels", "height", "width"})
 FUNCTIONS = frozenset({"int", "floor", "ceil", "round", "abs", "min", "max", "len", "sum", "range"})
 WORDS = frozenset({"and", "or", "not", "if", "else", "in", "true", "false"})
@@ -34,6 +35,7 @@ Shape = tuple[int, ...]
 if TYPE_CHECKING:
     Evaluate = Callable[[Mapping[str, Any], Shape], Any]
 
+_SIZES = re.compile(r"\s*\d+\s*[xX]\s*\d+")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?|\.\d+)"
     r"|(?P<name>[^\W\d]\w*)"
@@ -86,7 +88,8 @@ class _Parser:
         value = self.choice()
         kind, token, offset = self.tokens[self.at]
         if kind != "end":
-            raise ExpressionError(f"expected an operator, received {received(token)}", offset)
+            hint = "sizes of several axes are a list: [3, 3]" if _SIZES.match(self.text) else None
+            raise ExpressionError(f"expected an operator, received {received(token)}", offset, hint)
         return value
 
     def take(self, *signs: str) -> str | None:
@@ -101,7 +104,8 @@ class _Parser:
         kind, token, offset = self.tokens[self.at]
         if not self.take(sign):
             got = "the end" if kind == "end" else received(token)
-            raise ExpressionError(f"expected '{sign}', received {got}", offset)
+            hint = "inside braces, text with a comma needs quotes" if kind == "end" else None
+            raise ExpressionError(f"expected '{sign}', received {got}", offset, hint)
 
     def choice(self) -> Evaluate:
         """Read `value if condition else other`."""
@@ -141,10 +145,16 @@ class _Parser:
     def comparison(self) -> Evaluate:
         value = self.sum()
         offset = self._offset()
-        while sign := self.take("==", "!=", "<", "<=", ">", ">=", "in"):
+        if sign := self.take(*COMPARISONS):
             self.extra += COMPARISON_COST
             value = _operation(sign, value, self.sum(), offset)
-            offset = self._offset()
+            kind, token, offset = self.tokens[self.at]
+            if kind != "text" and token in COMPARISONS:
+                raise ExpressionError(
+                    f"expected one comparison, received {received(token)} after it",
+                    offset,
+                    "join comparisons with 'and'",
+                )
         return value
 
     def sum(self) -> Evaluate:
@@ -247,7 +257,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
         match = _TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            raise ExpressionError(f"unexpected character {received(text[at])}", at)
+            hint = "equality is ==" if text[at] == "=" else None
+            raise ExpressionError(f"unexpected character {received(text[at])}", at, hint)
         kind = str(match.lastgroup)
         yield kind, match.group(kind), match.start(kind)
         at = match.end()
@@ -392,6 +403,8 @@ def _operation(sign: str, left: Evaluate, right: Evaluate, offset: int) -> Evalu
     def evaluate(names: Mapping[str, Any], incoming: Shape) -> Any:
         a, b = left(names, incoming), right(names, incoming)
         if sign in ("==", "!="):
+            if typed(a) != typed(b):
+                raise ExpressionError(f"'{sign}' compares {typed(a)} with {typed(b)}", offset)
             return (a == b) is (sign == "==")
         if sign == "in":
             return _contains(a, b, offset)
@@ -406,7 +419,7 @@ def _operation(sign: str, left: Evaluate, right: Evaluate, offset: int) -> Evalu
 
 def _contains(item: Any, items: Any, offset: int) -> bool:
     if isinstance(items, (list, tuple)):
-        return item in items
+        return any(typed(item) == typed(one) and item == one for one in items)
     raise ExpressionError(f"expected a list after 'in', received {typed(items)}", offset)
 
 

@@ -116,17 +116,17 @@ def read_file(path: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line = before.count(b"\n") + 1
-        column = error.start - (before.rfind(b"\n") + 1) + 1
-        byte = f"the byte 0x{data[error.start]:02X}"
-        place = Place(path, line, column)
+        before = error.object[: error.start].decode()  # the object is without the byte order mark
+        byte = f"the byte 0x{error.object[error.start]:02X}"
+        place = _at(before, path, len(before))
         raise SpecError(f"expected UTF-8 text, received {byte}", place=place) from None
 
 
 def read(text: str, file: str) -> Mapping:
     """The tree of one YAML document, a mapping. Raises SpecError with the place."""
     import yaml
+
+    from archcalc.spec.hints import not_yaml
 
     try:
         parser = getattr(yaml, "CLoader", yaml.Loader)(text)
@@ -139,7 +139,7 @@ def read(text: str, file: str) -> Mapping:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         said = " ".join(part for part in (error.context, error.problem) if part)
-        raise SpecError(f"not YAML: {said}", place=place) from None
+        raise SpecError(f"not YAML: {said}", place=place, hint=not_yaml(said)) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
             f"not YAML: {error.reason}", place=_at(text, file, _position(text, error))
@@ -200,7 +200,9 @@ class _Reader:
         return self.root
 
     def fail(self, message: str, event: Any) -> SpecError:
-        mark = event.start_mark
+        return self.fail_at(message, event.start_mark)
+
+    def fail_at(self, message: str, mark: Any) -> SpecError:
         return SpecError(message, place=Place(self.file, mark.line + 1, mark.column + 1))
 
     def start_document(self, event: Any) -> None:
@@ -274,7 +276,7 @@ class _Reader:
             self.keys[-1] = None
             return
         if not isinstance(node, Scalar):
-            raise self.fail(f"expected a word as key, received {described(node)}", event)
+            raise self.fail_at(f"expected a word as key, received {described(node)}", node)
         if node.text in parent.entries:
             first = parent.entries[node.text][0]
             raise self.fail(

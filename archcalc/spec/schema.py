@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, received, shown
+from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, plain, received, shown
 from archcalc.ops import KINDS
 from archcalc.ops.fields import REQUIRED
+from archcalc.spec import hints
 from archcalc.spec import model as m
 from archcalc.spec.expressions import (
     DEEPEST_LIST,
@@ -58,6 +59,7 @@ MOST_STEPS = 10_000_000  # tokens of all expressions of a file
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\s/.@#,=:\"'{}\[\]]+")
+_WORD = re.compile(r"[^\W\d][\w.-]*")
 _HOLE = re.compile(r"\{([^{}]*)\}")
 
 Names = frozenset[str]
@@ -134,7 +136,7 @@ class Checker:
         known = dict.fromkeys(known)
         for name, (key, _) in node.entries.items():
             if name not in known:
-                hint = did_you_mean(name, known) or f"it takes {', '.join(known) or 'none'}"
+                hint = hints.field(name, known) or f"it takes {', '.join(known) or 'none'}"
                 self.error(key, f"{of}: unknown key {received(name)}", hint)
 
     def text(self, node: Marked | None, what: str) -> str:
@@ -198,6 +200,8 @@ class Checker:
             place=self.place(root),
         )
         self._check_name(root.get("name"), name)
+        if spec.variants and (aliases := root.get("aliases")):
+            self.error(aliases, "aliases: a spec with variants has them under each variant")
         self._nesting(spec.layers, blocks)
         return spec
 
@@ -273,9 +277,13 @@ class Checker:
     def _plain(self, node: Marked) -> Any:
         if isinstance(node, Sequence):
             return [self._plain(item) for item in node.items]
-        if isinstance(node, Scalar) and node.value is not None:
-            return node.value
-        self.expected(node, "a number, true, false, a word or a list of these")
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, str) and not _WORD.fullmatch(value):
+            self.expected(node, "a number, true, false or a word: settings hold no expressions")
+        elif value is not None:
+            return value
+        else:
+            self.expected(node, "a number, true, false, a word or a list of these")
         return 0
 
     def variants(self, node: Marked | None, settings: dict[str, m.Setting]) -> dict[str, m.Variant]:
@@ -284,6 +292,13 @@ class Checker:
             return {}
         if not mapping.entries:
             self.expected(mapping, "at least one variant")
+        first: dict[str, str] = {}
+        for name, (key, _) in mapping.entries.items():
+            other = first.setdefault(plain(name), name)
+            if other != name:
+                self.error(
+                    key, f"variant {name} has the same name as {other}: case, - and _ don't count"
+                )
         return {
             name: self._variant(name, key, value, settings)
             for name, (key, value) in mapping.entries.items()
@@ -358,7 +373,7 @@ class Checker:
             raise _TooMany
         for name, offset in expression.names.items():
             if name not in names:
-                hint = did_you_mean(name, [*names, *words]) or _hint_words(words)
+                hint = _hint_words(name, names, words)
                 self.error(node, f"{received(name)} is not defined here", hint, start + offset)
                 return m.Term(place, value=1)
         if not expression.names:
@@ -375,7 +390,7 @@ class Checker:
         """A name (or, `free`, a label), with `{expression}` parts."""
         if node is None:
             return None
-        if not isinstance(node, Scalar) or not node.text:
+        if not isinstance(node, Scalar) or not node.text or (node.plain and node.value is None):
             self.expected(node, "a name")
             return None
         if len(node.text) > LONGEST_NAME:
@@ -453,7 +468,8 @@ class Checker:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             if node.plain and node.text == "required":
                 return m.Argument(name, None)
-            return m.Argument(name, m.Term(self.place(node), value=node.text))
+            if node.text not in names | INCOMING and _WORD.fullmatch(node.text):
+                return m.Argument(name, m.Term(self.place(node), value=node.text))
         return m.Argument(name, self.term(node, names | INCOMING))
 
     def _block(self, name: str, key: Scalar, node: Marked, names: Names) -> m.Block:
@@ -527,7 +543,9 @@ class Checker:
         if isinstance(value, Scalar) and value.plain and value.value is None:
             value = Mapping(value.line, value.column)
         if not isinstance(value, Mapping):
-            self.expected(value, f"the fields of {kind}, such as {{name: ...}}")
+            op = LAYER_KINDS.get(kind)
+            example = f"{next(iter(op.fields))}: ..." if op and op.fields else "name: ..."
+            self.expected(value, f"the fields of {kind}, such as {{{example}}}")
             return None
         return self.layer_of(key, kind, value, names)
 
@@ -538,6 +556,8 @@ class Checker:
         name = fields.get("name")
         self.layer = name.text[:LONGEST_NAME] if isinstance(name, Scalar) else None
         entry: m.Layer | m.Call
+        if kind in JOINS and "from" in fields.entries:
+            self._either_way(kind, fields)
         if kind in JOINS and "from" not in fields.entries:
             entry = self.join(key, LAYER_KINDS[kind], fields, names)
         elif kind in LAYER_KINDS:
@@ -546,12 +566,21 @@ class Checker:
             entry = self.call(key, kind, fields, names)
         else:
             known = [*LAYER_KINDS, *self.blocks, *STRUCTURE]
-            hint = did_you_mean(kind, known)
+            hint = hints.kind(kind, known)
             self.error(key, f"expected a layer kind or a block, received {received(kind)}", hint)
             return None
         self.common(entry, fields, names)
         self.layer = None
         return entry
+
+    def _either_way(self, kind: str, fields: Mapping) -> None:
+        """A join has branches, or takes layers by `from:`."""
+        for name, (key, value) in fields.entries.items():
+            if isinstance(value, Sequence) and name not in COMMON:
+                self.error(
+                    key, f"{kind} has branches or 'from': expected one of them, received both"
+                )
+                fields.entries = {k: v for k, v in fields.entries.items() if v[0] is not key}
 
     def common(self, entry: m.Layer | m.Call, fields: Mapping, names: Names) -> None:
         entry.name = self.template(fields.get("name"), names)
@@ -559,18 +588,20 @@ class Checker:
         entry.sources = self.references(fields.get("from"), names)
         entry.weights = self.reference(fields.get("weights"), names)
         entry.when = self.condition(fields.get("when"), names)
-        if isinstance(entry, m.Layer) and not isinstance(entry, m.Join):
+        if not isinstance(entry, m.Join):
             self._sources(entry, fields)
 
-    def _sources(self, entry: m.Layer, fields: Mapping) -> None:
+    def _sources(self, entry: m.Layer | m.Call, fields: Mapping) -> None:
         """A layer takes as many inputs as its kind does; one where nothing is said."""
-        fewest, most = entry.op.arity
+        fewest, most = entry.op.arity if isinstance(entry, m.Layer) else (1, 1)
+        kind = entry.op.kind if isinstance(entry, m.Layer) else f"block {entry.block}"
         count = len(entry.sources) if entry.sources is not None else 1
-        count += entry.switches is not None
+        count += isinstance(entry, m.Layer) and entry.switches is not None
         node = fields.get("from") or fields
         if not fewest <= count <= most:
-            wanted = str(fewest) if most == fewest else f"{fewest} or more"
-            self.error(node, f"{entry.op.kind} takes {wanted} inputs, received {count}")
+            wanted = "1 input" if most == 1 else f"{fewest} inputs"
+            wanted += " or more" if most > fewest else ""
+            self.error(node, f"{kind} takes {wanted}, received {count}")
 
     def plain_layer(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Layer:
         extra = ("switches",) if op.kind == "maxunpool" else ()
@@ -586,7 +617,9 @@ class Checker:
                 self.error(
                     key, "maxunpool needs 'switches': the name of a max pool with switches: true"
                 )
-            elif layer.switches:
+            elif layer.switches and not str(layer.switches.template.parts[-1]).endswith(
+                ".switches"
+            ):
                 layer.switches.template.parts.append(".switches")
         return layer
 
@@ -643,7 +676,7 @@ class Checker:
             if value is None:
                 if argument.default is None:
                     self.error(key, f"block {block} needs its argument {name!r}")
-            elif argument.is_word and isinstance(value, Scalar):
+            elif argument.is_word and isinstance(value, Scalar) and value.text not in names:
                 terms[name] = m.Term(self.place(value), value=value.text)
             else:
                 terms[name] = self.term(value, names)
@@ -789,11 +822,9 @@ _STRUCTURE: dict[str, Any] = {
 def setting_problem(setting: m.Setting, value: Any) -> str | None:
     """Why a setting can't have this value; None where it can."""
     kind, wanted = _type_of(value), _type_of(setting.default)
-    if setting.choices is not None and value not in setting.choices:
+    if setting.choices is not None and not any(_same(value, one) for one in setting.choices):
         choices = ", ".join(map(shown, setting.choices))
-        return (
-            f"setting {setting.name}: expected one of {choices}, received {received(shown(value))}"
-        )
+        wanted, kind = f"one of {choices}", ""
     if kind != wanted:
         return f"setting {setting.name}: expected {wanted}, received {received(shown(value))}"
     if setting.minimum is not None and (kind != "a number" or value < setting.minimum):
@@ -802,14 +833,20 @@ def setting_problem(setting: m.Setting, value: Any) -> str | None:
     return None
 
 
+def _same(value: Any, other: Any) -> bool:
+    return _type_of(value) == _type_of(other) and bool(value == other)
+
+
 def _type_of(value: Any) -> str:
     from archcalc.spec.expressions import typed
 
     return typed(value)
 
 
-def _hint_words(words: frozenset[str]) -> str | None:
-    return f"words allowed here: {', '.join(sorted(words))}" if words else None
+def _hint_words(name: str, names: Names, words: frozenset[str]) -> str:
+    if words and not did_you_mean(name, [*names, *words]):
+        return f"words allowed here: {', '.join(sorted(words))}"
+    return hints.name(name, [*names, *words])
 
 
 def _hint_layer(node: Marked) -> str | None:

@@ -1,0 +1,242 @@
+"""Costs: by hand, as sums, and at other batch sizes and element types."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from archcalc import GraphBuilder, analyze, networks
+from archcalc.analysis import Analysis
+from archcalc.analysis.costs import NOTHING, Costs, total
+from archcalc.errors import SettingError, SpecError
+from archcalc.graph import Output
+from archcalc.ops import KINDS, OPERATIONS
+
+NETWORKS = networks()
+ADDED = Costs._fields
+
+
+def chain(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (3, 8, 8)) -> Any:
+    builder = GraphBuilder("chain")
+    tensor = builder.input(shape)
+    for i, (kind, own) in enumerate(layers):
+        tensor = builder.add(KINDS[kind](**own), [tensor], f"{kind}{i}").tensor()
+    return builder.finish([Output("out", tensor)])
+
+
+SMALL = chain(
+    ("conv", {"out": 4, "kernel": 3, "padding": 1}),
+    ("batchnorm", {}),
+    ("relu", {}),
+    ("maxpool", {"kernel": 2}),
+    ("flatten", {}),
+    ("linear", {"out": 10}),
+    ("softmax", {}),
+)
+
+
+def test_a_convolution_by_hand() -> None:
+    """3x8x8 to 4x8x8 with a 3x3 kernel: each of 256 outputs sees 27 values and a bias."""
+    row = Analysis(SMALL).layers[0]
+    assert row.params == 4 * 27 + 4 == 112
+    assert row.mult_adds == 256 * 27 == 6912
+    assert dict(zip(OPERATIONS, row.operations, strict=True)) == {
+        "additions": 256, "multiplications": 0, "divisions": 0, "comparisons": 0,
+        "transcendentals": 0,
+    }  # fmt: skip
+    assert row.flops == 2 * 6912 + 256 == 14_080
+    assert row.connections == 256 * 28 == 7168
+    assert row.neurons == 256
+    assert row.output_elements == 256
+    assert row.output_bytes == 1024
+    assert row.weight_bytes == 448
+    assert row.bytes_moved == 4 * (3 * 8 * 8 + 256 + 112) == 2240
+    assert row.arithmetic_intensity == pytest.approx(6912 / 2240)
+
+
+def test_a_small_network_by_hand() -> None:
+    """Per element: bias 1, batch norm 2, ReLU 1, a 2x2 max pool 3, softmax 3 less 1 a vector."""
+    totals = Analysis(SMALL).totals
+    pooled, classes = 4 * 4 * 4, 10
+    assert totals.params == 112 + 2 * 4 + classes * (pooled + 1)
+    assert totals.buffers == 2 * 4
+    assert totals.mult_adds == 6912 + classes * pooled
+    others = 256 + 2 * 256 + 256 + 3 * pooled + classes + (3 * classes - 1)
+    assert totals.flops == 2 * totals.mult_adds + others
+    assert totals.connections == 7168 + classes * (pooled + 1)
+    assert totals.neurons == 256 + classes
+    assert totals.output_elements == 256 * 3 + pooled * 2 + classes * 2
+    assert totals.weight_bytes == 4 * (totals.params + totals.buffers)
+    read = 192 + 256 * 3 + pooled * 2 + classes
+    assert totals.bytes_moved == 4 * (read + totals.output_elements + totals.params + 8)
+
+
+def test_totals_of_lenet5_as_the_paper_gives_them() -> None:
+    """LeCun et al. 1998, section II.B: 340,908 connections, 60,000 trainable parameters."""
+    totals = analyze("lenet5").totals
+    assert (totals.connections, totals.params) == (340_908, 60_000)
+
+
+# Sums.
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_totals_are_the_sum_of_the_layers(network: str) -> None:
+    analysis = analyze(network)
+    assert analysis.totals.costs == total(row.costs for row in analysis.layers)
+    for name in ADDED:
+        summed = sum(getattr(row.costs, name) for row in analysis.layers)
+        assert getattr(analysis.totals.costs, name) == summed
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_blocks_are_the_sum_of_the_layers_under_their_names(network: str) -> None:
+    analysis = analyze(network)
+    for block in analysis.blocks:
+        inside = [row for row in analysis.layers if row.name.startswith(f"{block.name}/")]
+        assert inside
+        for name in ADDED:
+            summed = sum(getattr(row.costs, name) for row in inside)
+            assert getattr(block.costs, name) == summed, (block.name, name)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_shares_add_up_to_one(network: str) -> None:
+    analysis = analyze(network)
+    for name in ("share", "params_share"):
+        assert math.isclose(sum(getattr(row, name) for row in analysis.layers), 1)
+        assert getattr(analysis.totals, name) == 1
+
+
+def test_a_sum_of_nothing() -> None:
+    assert total([]) == NOTHING
+
+
+def test_a_network_without_weights() -> None:
+    totals = Analysis(chain(("relu", {}))).totals
+    assert (totals.params, totals.mult_adds, totals.share, totals.params_share) == (0, 0, 0, 0)
+    assert totals.arithmetic_intensity == 0
+
+
+# Batch and element type.
+
+
+@pytest.mark.parametrize("network", ["lenet5", "googlenet", "resnet50"])
+def test_batch_scales_work_and_activations_only(network: str) -> None:
+    one, seven = analyze(network), analyze(network, batch=7)
+    for a, b in zip([*one.layers, one.totals], [*seven.layers, seven.totals], strict=True):
+        for scaled in ("mult_adds", "flops", "output_bytes"):
+            assert getattr(b, scaled) == 7 * getattr(a, scaled)
+        assert b.operations == tuple(7 * count for count in a.operations)
+        for same in ("params", "buffers", "connections", "neurons", "weight_bytes", "share"):
+            assert getattr(b, same) == getattr(a, same)
+        weights = 4 * a.costs.read
+        assert b.bytes_moved == 7 * (a.bytes_moved - weights) + weights
+        assert b.receptive_field == a.receptive_field
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("float64", 8), ("float32", 4), ("float16", 2), ("bfloat16", 2), ("float8", 1), ("int8", 1)],
+)
+def test_bytes_of_an_element(dtype: str, size: int) -> None:
+    """SMALL has 112 + 8 + 650 parameters, 8 buffers and 916 output elements."""
+    totals = Analysis(SMALL, dtype=dtype).totals
+    assert totals.weight_bytes == 778 * size
+    assert totals.output_bytes == 916 * size
+    assert totals.mult_adds == Analysis(SMALL).totals.mult_adds
+
+
+@pytest.mark.parametrize("batch", [0, -1, 10**10, 1.5, True, "2"])
+def test_a_batch_that_cannot_be(batch: Any) -> None:
+    with pytest.raises(SettingError, match="batch: expected a whole number"):
+        Analysis(SMALL, batch=batch)
+
+
+def test_an_unknown_dtype_is_answered_with_a_near_one() -> None:
+    with pytest.raises(SettingError, match=r"received 'floot32'; did you mean float32"):
+        Analysis(SMALL, dtype="floot32")
+
+
+# Shared parameters, and sub-networks applied several times.
+
+
+def conv(**own: Any) -> Any:
+    return KINDS["conv"](**{"out": 4, "kernel": 3, "padding": 1, **own})
+
+
+def test_shared_parameters_are_counted_once_and_read_twice() -> None:
+    builder = GraphBuilder("shared")
+    first = builder.add(conv(), [builder.input((4, 8, 8))], "first")
+    again = builder.add(conv(), [first.tensor()], "again", shared_with=first)
+    third = builder.add(conv(), [again.tensor()], "third", shared_with=again)
+    analysis = Analysis(builder.finish([Output("out", third.tensor())]))
+    rows = analysis.layers
+    assert [row.params for row in rows] == [148, 0, 0]
+    assert [row.shared_with for row in rows] == [None, "first", "first"]
+    assert len({row.mult_adds for row in rows}) == 1
+    assert len({row.bytes_moved for row in rows}) == 1
+    assert [row.weight_bytes for row in rows] == [592, 0, 0]
+    assert analysis.totals.params == 148
+    assert analysis.totals.mult_adds == 3 * 256 * 36
+    assert analysis.totals.bytes_moved == 3 * 4 * (256 + 256 + 148)
+
+
+def test_shared_buffers_are_counted_once() -> None:
+    builder = GraphBuilder("shared")
+    first = builder.add(KINDS["batchnorm"](), [builder.input((4, 8, 8))], "first")
+    again = builder.add(KINDS["batchnorm"](), [first.tensor()], "again", shared_with=first)
+    totals = Analysis(builder.finish([Output("out", again.tensor())])).totals
+    assert (totals.params, totals.buffers) == (8, 8)
+
+
+def test_parameters_of_another_shape_cannot_be_shared() -> None:
+    builder = GraphBuilder("shared")
+    first = builder.add(conv(), [builder.input((4, 8, 8))], "first")
+    with pytest.raises(SpecError, match="shared only where the parameters are equal"):
+        builder.add(conv(kernel=1, padding=0), [first.tensor()], "again", shared_with=first)
+
+
+def repeated(times: int, inner: int = 1) -> Analysis:
+    """A convolution, then a scope of two applied `times` times, one of them `inner` times as often."""
+    builder = GraphBuilder("repeated")
+    x = builder.add(conv(), [builder.input((4, 8, 8))], "stem").tensor()
+    with builder.enter("head", "head", x, times=times) as head:
+        x = builder.add(conv(), [x], "a").tensor()
+        with builder.enter("part", "part", x, times=inner) as part:
+            x = part.exit = builder.add(conv(), [x], "b").tensor()
+        head.exit = x
+    return Analysis(builder.finish([Output("out", x)]))
+
+
+def test_times_multiplies_work_but_not_parameters() -> None:
+    once, often = repeated(1), repeated(5)
+    a, b = once.find("head"), often.find("head")
+    assert b.params == a.params == 2 * 148
+    for name in ("mult_adds", "flops", "output_elements", "output_bytes", "neurons", "connections"):
+        assert getattr(b, name) == 5 * getattr(a, name), name
+    assert b.bytes_moved == 5 * a.bytes_moved  # the weights are read each time
+    assert b.weight_bytes == a.weight_bytes
+    assert often.totals.mult_adds == (1 + 5 + 5) * 256 * 36
+    assert often.totals.params == 3 * 148
+    assert often.find("stem").mult_adds == once.find("stem").mult_adds
+    assert [row.times for row in often.layers] == [1, 5, 5]
+
+
+def test_times_of_scopes_inside_each_other_multiply() -> None:
+    analysis = repeated(5, inner=3)
+    assert [row.times for row in analysis.layers] == [1, 5, 15]
+    assert analysis.totals.mult_adds == (1 + 5 + 15) * 256 * 36
+    assert analysis.find("head/part").times == 15
+
+
+def test_equal_layers_do_not_share_costs_across_times() -> None:
+    """Costs of equal layers are one record only where they are equal."""
+    analysis = repeated(5)
+    stem, a, _ = analysis.layers
+    assert stem.node is not None
+    assert a.node is not None
+    assert stem.node.facts is a.node.facts
+    assert a.mult_adds == 5 * stem.mult_adds
