@@ -56,9 +56,12 @@ def analyze(
         return Analysis(network, batch=batch, dtype=dtype)
     if isinstance(network, str):
         network, asked = request(network, specs)
-        for one in combinations(network, {**asked, **given}):
-            given = one
-            break
+        every = combinations(network, {**asked, **given})
+        if len(every) > 1:
+            raise SettingError(
+                f"expected one value for each setting, received {len(every)} networks"
+            )
+        [given] = every
     values = settled(network, given)
     graph = expand(network, given, input)
     return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=values)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from archcalc import __version__
-from archcalc.errors import ArchcalcError, OutputError, SettingError, SpecErrors, received
+from archcalc.errors import (
+    ArchcalcError,
+    OutputError,
+    SettingError,
+    SpecErrors,
+    printable,
+    received,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -265,7 +274,8 @@ def validate(
             wrong += 1
             _complain(error)
         else:
-            typer.echo(f"{path}: correct, {len(variants)} network{'s' * (len(variants) != 1)}")
+            many = "s" * (len(variants) != 1)
+            _write([f"{path}: correct, {len(variants)} network{many}\n"], None)
     if wrong:
         raise typer.Exit(2)
 
@@ -329,9 +339,10 @@ def _write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact:
             hint="'archcalc list' and 'archcalc report' take several",
         )
     if chosen == "terminal" and output is None:
-        for i, one in enumerate(tables):
-            sys.stdout.write("\n" * (i > 0))
-            terminal.show(one, exact=exact)
+        with _stdout() as stream:
+            for i, one in enumerate(tables):
+                stream.write("\n" * (i > 0))
+                terminal.show(one, exact=exact)
         return
 
     def parts() -> Iterator[str]:
@@ -344,11 +355,30 @@ def _write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact:
 
 def _write(text: Iterable[str], output: str | None) -> None:
     if output is None:
-        sys.stdout.writelines(text)
+        with _stdout() as stream:
+            stream.writelines(map(printable, text))
         return
     from archcalc.report.writers import write_file
 
     write_file(output, text)
+
+
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
+    """Standard output; once its reader has seen enough, silence."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()
+    except OSError as error:
+        _close_stdout()
+        raise OutputError(f"can't write the output: {error.strerror or error}") from None
+
+
+def _close_stdout() -> None:
+    """Let what is still in the buffer go nowhere: there is no one to read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # Running.
@@ -366,23 +396,34 @@ def _complain(error: ArchcalcError) -> None:
 
 def main() -> None:
     """Run the command line: exit code 0, or 2 with a sentence on stderr for what can be mended."""
+    _prepare_streams()
+    code: str | int | None = 0
+    try:
+        with _stdout():
+            code = _run()
+    except ArchcalcError as error:
+        _complain(error)
+        code = 2
+    sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Closed streams go nowhere; characters that an encoding lacks are spelled out."""
+    if sys.__stdout__ is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    if sys.__stderr__ is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _run() -> str | int | None:
     try:
         app(prog_name="archcalc")
-    except ArchcalcError as error:
-        _complain(error)
-        sys.exit(2)
-    except BrokenPipeError:  # the reader has seen enough
-        _close_stdout()
-        sys.exit(0)
-
-
-def _close_stdout() -> None:
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as done:
+        return done.code
+    return 0
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+LAYOUT = "\n\u00a0\u3000"  # not "printable" in Python's sense, but harmless: wide blanks
+
+
 class Place(NamedTuple):
     """Where something stands in a file; `line` and `column` count from 1."""
 
@@ -98,7 +101,12 @@ def printable(text: str) -> str:
     """`text` with control characters (terminal escapes among them) made visible."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() or c in LAYOUT else ascii(c)[1:-1] for c in text)
+
+
+def one_line(text: str) -> str:
+    """`text` printable and on one line."""
+    return text if text.isprintable() else printable(" ".join(text.splitlines()))
 
 
 def received(value: object, limit: int = 60) -> str:

@@ -3,9 +3,9 @@
     python docs/picture.py            draws it
     python docs/picture.py --check    exit code 1 where the picture on disk shows another text
 
-The picture is rich's SVG export of a terminal of 100 columns. It loads no fonts: each cell of the table
-has its own place and width, so any font of fixed width will do. The same table always gives the same
-file; `--check` compares the text alone, because another version of rich may frame it differently.
+The picture is rich's SVG export of a terminal of 100 columns. It loads no fonts: each cell of the
+table has its own place and width, so any font of fixed width will do. The same table always gives
+the same file; `--check` compares the text alone: another version of rich may frame it differently.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree  # the picture is our own: nothing in it is hostile
+from xml.etree import ElementTree as ET
 
 from rich.console import Console
 from rich.segment import Segment, Segments
@@ -26,11 +26,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "table.svg"
 COMMAND = ("table", "googlenet", "--depth", "1")
 WIDTH = 100
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def printed() -> str:
     """What the command prints at a terminal with colours."""
-    plain = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLORTERM")}
+    plain = {
+        key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLORTERM")
+    }
     terminal = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "archcalc", *COMMAND],
@@ -67,14 +70,16 @@ def cells(text: Text, console: Console) -> list[Segment]:
 def shown(svg: str) -> list[str]:
     """The lines of text a picture shows, whatever their frame, colours and blanks."""
     lines: dict[float, str] = {}
-    for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):  # noqa: S314
-        height = float(text.get("y", "0"))
-        lines[height] = lines.get(height, "") + "".join(text.itertext())
+    for text in ET.fromstring(svg).iter(f"{SVG}text"):  # noqa: S314 - our own file
+        if "clip-path" in text.attrib:  # the window's title is not
+            height = float(text.get("y", "0"))
+            lines[height] = lines.get(height, "") + "".join(text.itertext())
     texts = ["".join(lines[height].split()) for height in sorted(lines)]
     return [text for text in texts if text]
 
 
 def main() -> int:
+    """Draw the picture, or check it."""
     if "--check" not in sys.argv[1:]:
         PICTURE.write_text(draw(), encoding="utf-8", newline="\n")
         return 0

@@ -200,7 +200,7 @@ def test_parameters_of_another_shape_cannot_be_shared() -> None:
 
 
 def repeated(times: int, inner: int = 1) -> Analysis:
-    """A convolution, then a scope of two applied `times` times, one of them `inner` times as often."""
+    """A convolution, then a scope of two, applied `times` times; the second is in one more."""
     builder = GraphBuilder("repeated")
     x = builder.add(conv(), [builder.input((4, 8, 8))], "stem").tensor()
     with builder.enter("head", "head", x, times=times) as head:

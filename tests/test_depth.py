@@ -12,7 +12,7 @@ from archcalc.graph import Output
 from archcalc.ops import KINDS
 
 PUBLISHED = {
-    "lenet5": 7,  # LeCun et al. 1998, section II.B: "LeNet-5 comprises 7 layers, not counting the input"
+    "lenet5": 7,  # LeCun et al. 1998, section II.B: seven layers, not counting the input
     "alexnet": 8,  # Krizhevsky et al. 2012, section 3.5: eight layers with weights
     "caffenet": 8,
     # Simonyan & Zisserman 2014, Table 1: 11, 11, 13, 16, 16 and 19 weight layers
@@ -22,7 +22,7 @@ PUBLISHED = {
     "vgg16-1x1": 16,
     "vgg16": 16,
     "vgg19": 19,
-    "googlenet": 22,  # Szegedy et al. 2014, section 5: 22 layers deep, counting those with parameters
+    "googlenet": 22,  # Szegedy et al. 2014, section 5: 22 layers with parameters
     # He et al. 2015, Table 1, and the plain networks of figure 3
     "resnet18": 18,
     "resnet34": 34,
@@ -52,8 +52,11 @@ def test_projections_lie_beside_the_longest_path(shortcuts: str) -> None:
 
 
 def test_depth_of_blocks_is_the_column_of_googlenets_table() -> None:
-    """Szegedy et al. 2014, Table 1: 1 for the first convolution, 2 for the second with its reduction,
-    2 for each module, 0 for pooling, dropout and softmax, 1 for the linear layer."""
+    """Szegedy et al. 2014, Table 1.
+
+    1 for the first convolution, 2 for the second with its reduction, 2 for each module, 0 for
+    pooling, dropout and softmax, 1 for the linear layer.
+    """
     analysis = analyze("googlenet")
     blocks = {row.name: row.depth for row in analysis.blocks if "/" not in row.name}
     assert set(blocks.values()) == {2}

@@ -5,7 +5,7 @@
 - ```python blocks are doctests; those of a page share their names.
 - `<!-- file: NAME -->` in front of a block: the page's commands find it as that file.
 
-docs/spec.md and docs/layers.md have conventions and tests of their own; here their links are followed.
+docs/spec.md and docs/layers.md have their own conventions and tests; here their links are followed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from fractions import Fraction
-from itertools import product
 from math import prod
 from pathlib import Path
 from re import DOTALL, MULTILINE
@@ -30,6 +29,8 @@ import pytest
 from archcalc.analysis.costs import DTYPES
 from archcalc.ops import KINDS, OPERATIONS
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
+from archcalc.report.records import SCHEMA_VERSION
+from archcalc.report.writers import SUFFIXES
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/counting.md", "docs/formats.md")
@@ -98,7 +99,8 @@ def test_command_prints_what_the_page_says(page, command, printed, tmp_path):
     program, *arguments = shlex.split(command)
     assert program == "archcalc"
     found, code = run(arguments, tmp_path)
-    assert re.fullmatch(pattern(printed), found.rstrip("\n") + "\n"), found
+    as_shown = re.fullmatch(pattern(printed), found.rstrip("\n") + "\n") is not None
+    assert as_shown, f"{command} prints:\n{found}"
     assert code == (2 if "error: " in printed else 0)
 
 
@@ -171,25 +173,20 @@ def test_links_lead_somewhere(page):
 # Tables in the pages.
 
 
-def tables(page):
-    """Every table of a page: the line of text before it, and its rows, without heading and rule."""
-    found = re.findall(
-        r"^(\S[^\n]*)\n\n\|[^\n]*\n\|[-|]+\|\n((?:\|[^\n]*\n)+)", text_of(page), MULTILINE
-    )
-    for before, rows in found:
-        yield before, [
-            [cell.strip() for cell in row.strip("|").split(" | ")] for row in rows.splitlines()
-        ]
-
-
-def table(page, before):
-    """The rows of the one table that is introduced by a text ending so."""
-    (rows,) = [rows for text, rows in tables(page) if text.endswith(before)]
-    return rows
+def tables(page, heading):
+    """The tables under a heading, up to the next: rows of cells, without the heading's."""
+    prose = re.sub(r"^```.*?^```$", "", text_of(page), flags=DOTALL | MULTILINE)
+    (body,) = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", prose, DOTALL | MULTILINE)
+    for rows in re.findall(r"^\|[-|]+\|\n((?:\|.*\n)+)", body, MULTILINE):
+        yield [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
 
 
 def codes(cell):
     return re.findall(r"`([^`]+)`", cell)
+
+
+def keys(rows):
+    return [key for row in rows for key in codes(row[0])]
 
 
 # docs/counting.md: what each kind counts.
@@ -197,7 +194,7 @@ def codes(cell):
 COUNTING = "docs/counting.md"
 IMAGE, VECTOR = ((6, 8, 10),), ((24,),)
 
-# (heading in the first table, kind, fields, inputs): each row of that table is evaluated for them.
+# A heading of the first table, and a layer whose figures its row must give.
 WEIGHTS = [
     ("conv", "conv", {"out": 4, "kernel": [3, 5], "stride": 2, "padding": 1}, IMAGE),
     ("conv", "conv", {"out": 4, "kernel": 3, "groups": 2, "bias": False}, IMAGE),
@@ -218,11 +215,6 @@ WEIGHTS = [
 ]
 
 
-def built(kind, fields):
-    """The op, its fields as a spec would give them."""
-    return KINDS[kind](**fields)
-
-
 def headings_of(rows):
     """Each heading of a first column with its row: several kinds may share one."""
     for row in rows:
@@ -236,7 +228,8 @@ def headings_of(rows):
 
 
 def weight_rows():
-    return dict(headings_of(table(COUNTING, "or do Mult-Adds:")))
+    rows, _ = tables(COUNTING, "Params and buffers")
+    return dict(headings_of(rows))
 
 
 def symbols(op, facts):
@@ -246,12 +239,18 @@ def symbols(op, facts):
     rank = len(facts.inputs[0]) - 1
     maps = getattr(op, "table", None) or ()
     return {
-        "i": prod(facts.inputs[0]), "e": prod(out), "c_in": channels, "c_out": out[0],
-        "p": Fraction(prod(out), out[0]), "k": prod(kernel) if isinstance(kernel, tuple) else kernel**rank,
-        "g": getattr(op, "groups", 1), "b": int(getattr(op, "bias", False)),
-        "t": sum(len(row) for rows in maps for row in rows), "a": int(getattr(op, "affine", False)),
+        "i": prod(facts.inputs[0]),
+        "e": prod(out),
+        "c_in": channels,
+        "c_out": out[0],
+        "p": prod(out[1:]),
+        "k": prod(kernel) if isinstance(kernel, tuple) else kernel**rank,
+        "g": getattr(op, "groups", 1),
+        "b": getattr(op, "bias", False),
+        "t": sum(len(row) for rows in maps for row in rows),
+        "a": getattr(op, "affine", False),
         "s": 1 if getattr(op, "shared", False) else channels,
-    }  # fmt: skip
+    }
 
 
 def evaluated(cell, values):
@@ -263,7 +262,7 @@ def evaluated(cell, values):
 
 @pytest.mark.parametrize(("heading", "kind", "fields", "inputs"), WEIGHTS)
 def test_weights_are_counted_as_the_page_says(heading, kind, fields, inputs):
-    op = built(kind, fields)
+    op = KINDS[kind](**fields)
     facts = op.facts(inputs)
     counts = (facts.params, facts.buffers, facts.mult_adds, facts.connections, facts.neurons)
     row = weight_rows()[heading]
@@ -272,16 +271,9 @@ def test_weights_are_counted_as_the_page_says(heading, kind, fields, inputs):
 
 def test_every_row_and_symbol_of_that_table_is_used():
     assert {heading for heading, *_ in WEIGHTS} == set(weight_rows())
-    defined = {name for row in table_after(COUNTING, "| Symbol | Is |") for name in codes(row[0])}
+    _, letters = tables(COUNTING, "Params and buffers")
     cells = [cell for row in weight_rows().values() for cell in row[1:]]
-    assert {name for cell in cells for name in re.findall(r"[a-z]\w*", cell)} == defined
-
-
-def table_after(page, heading):
-    """The rows of the one table with this heading."""
-    found = re.findall(rf"^{re.escape(heading)}\n\|[-|]+\|\n((?:\|.*\n)+)", text_of(page), MULTILINE)
-    (rows,) = found
-    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows.splitlines()]
+    assert {name for cell in cells for name in re.findall(r"[a-z]\w*", cell)} == set(keys(letters))
 
 
 POOLS = {"kernel": [3, 2], "stride": 2, "padding": [1, 0]}
@@ -306,8 +298,8 @@ OTHERS = [
     ("groupnorm", {"groups": 3, "affine": False}, IMAGE, 160),
     ("lrn", {"size": 5}, IMAGE, 5),
     *((kind, {}, IMAGE, 0) for kind in (
-        "relu", "relu6", "leakyrelu", "prelu", "elu", "sigmoid", "tanh", "scaledtanh", "hardsigmoid",
-        "hardswish", "silu", "gelu", "softplus", "dropout", "identity", "flatten",
+        "relu", "relu6", "leakyrelu", "prelu", "elu", "sigmoid", "tanh", "scaledtanh",
+        "hardsigmoid", "hardswish", "silu", "gelu", "softplus", "dropout", "identity", "flatten",
     )),
     ("softmax", {}, IMAGE, 6),
     ("softmax", {}, VECTOR, 24),
@@ -327,12 +319,13 @@ OTHERS = [
 
 
 def other_rows():
-    return dict(headings_of(table(COUNTING, "`n` being what it takes in for it:")))
+    (rows,) = tables(COUNTING, "Other operations and FLOPs")
+    return dict(headings_of(rows))
 
 
 @pytest.mark.parametrize(("heading", "fields", "inputs", "n"), OTHERS)
 def test_other_operations_are_counted_as_the_page_says(heading, fields, inputs, n):
-    op = built(heading.split()[0], fields)
+    op = KINDS[heading.split()[0]](**fields)
     facts = op.facts(inputs)
     values = {"n": n} if not inputs else {**symbols(op, facts), "n": n}
     row = other_rows()[heading]
@@ -350,7 +343,7 @@ def test_every_kind_is_in_that_table_and_tested():
 def test_kinds_that_the_first_table_leaves_out_have_no_weights():
     without = [case for case in OTHERS if case[0] not in weight_rows()]
     for heading, fields, inputs, _ in without:
-        op = built(heading.split()[0], fields)
+        op = KINDS[heading.split()[0]](**fields)
         facts = op.facts(inputs)
         counts = (facts.params, facts.buffers, facts.mult_adds, facts.connections, facts.neurons)
         assert (heading, *counts, op.weighted) == (heading, 0, 0, 0, 0, 0, False)
@@ -369,7 +362,9 @@ def test_the_page_names_every_dtype_with_its_bytes():
 
 SUMS = [
     (line, side)
-    for line in re.findall(r"^    [a-zA-Z0-9 -]+?  +(\S.* = .*)$", text_of(COUNTING), MULTILINE)
+    for line in re.findall(
+        r"^    [a-zA-Z0-9 -]+?  +(\S.* = [\d,.]+)$", text_of(COUNTING), MULTILINE
+    )
     for side in line.split(" = ")[:-1]
 ]
 
@@ -389,21 +384,10 @@ def test_there_are_sums():
 FORMATS = "docs/formats.md"
 
 
-def keys(rows):
-    return [codes(row[0])[0] for row in rows]
-
-
 def test_columns_are_all_there_with_their_headings():
-    every, of_lists = (
-        rows
-        for _, rows in tables(FORMATS)
-        if len(rows[0]) == 4 and rows[0][1][:1].isupper()
-    )
-    for rows, known in ((every, COLUMNS), (of_lists, NETWORK_COLUMNS)):
-        assert [(key, row[1]) for key, row in zip(keys(rows), rows, strict=True)] == [
-            (column.key, column.heading) for column in known.values()
-        ]
-        assert [bool(row[2]) for row in rows] == [column.is_number for column in known.values()]
+    for rows, known in zip(tables(FORMATS, "Columns"), (COLUMNS, NETWORK_COLUMNS), strict=True):
+        found = [(key, row[1], bool(row[2])) for key, row in zip(keys(rows), rows, strict=True)]
+        assert found == [(one.key, one.heading, one.is_number) for one in known.values()]
 
 
 SPEC = """
@@ -438,11 +422,135 @@ def printed_json(directory, *arguments):
     return json.loads(text)
 
 
-def test_json_of_a_table_has_the_documented_keys(directory):
-    document = printed_json(directory, "table", "every.yaml")
-    assert list(document) == keys(table(FORMATS, "--format json` writes one object:")[:7])
+@pytest.fixture(scope="module")
+def document(directory):
+    return printed_json(directory, "table", "every.yaml")
 
 
-@pytest.mark.parametrize("command", [("table", "every.yaml"), ("list", "every.yaml")])
-def test_a_placeholder(command):
-    pass
+def test_json_of_a_table_has_the_documented_keys(document):
+    whole, network, conventions = tables(FORMATS, "A table")
+    assert keys(whole) == list(document)
+    assert document["schema_version"] == SCHEMA_VERSION == 1
+    assert keys(network) == list(document["network"])
+    assert keys(conventions) == list(document["conventions"])
+    stated = {row[0]: codes(row[1]) for row in network}
+    assert stated["`paper`"] == list(document["network"]["paper"])
+    assert stated["`outputs`"] == list(document["network"]["outputs"][0])
+
+
+def test_rows_have_the_documented_keys(document):
+    row_keys, parameter, operations, field = map(keys, tables(FORMATS, "A row"))
+    every = [*document["layers"], *document["blocks"], document["totals"]]
+    assert all(list(row) == row_keys for row in every)
+    tensors = [tensor for row in every for tensor in row["parameters"]]
+    assert tensors
+    assert all(list(tensor) == parameter for tensor in tensors)
+    assert all(list(row["operations"]) == operations == list(OPERATIONS) for row in every)
+    fields = [list(row["receptive_field"]) for row in every]
+    assert fields[0] == field[:-1]
+    assert fields[-1] == field
+    assert set(map(tuple, fields)) == {tuple(field[:-1]), tuple(field)}
+    assert list(every[0]["source"]) == ["file", "line", "column"]
+
+
+TYPES = {
+    "text": str, "list": list, "list of lists": list, "object": dict, "integer": int,
+    "number": (int, float), "null": type(None),
+}  # fmt: skip
+
+
+def test_rows_have_the_documented_types(document):
+    rows, *_ = tables(FORMATS, "A row")
+    for row in [*document["layers"], *document["blocks"], document["totals"]]:
+        for (key,), kind in ((codes(cells[0]), cells[1]) for cells in rows):
+            assert any(isinstance(row[key], TYPES[one]) for one in kind.split(" or ")), (key, kind)
+
+
+def test_large_integers_are_strings_and_csv_has_them_exactly(directory):
+    options = ["table", "vgg16", "--batch", "1000000", "--columns", "name,mult_adds"]
+    document = printed_json(directory, *options)
+    counts = [row["mult_adds"] for row in (*document["layers"], document["totals"])]
+    assert {type(count) for count in counts} == {int, str}
+    assert all((type(count) is str) == (int(count) > 2**53) for count in counts)
+    assert int(counts[-1]) == sum(map(int, counts[:-1]))
+    text, _ = run([*options, "--format", "csv"], directory)
+    assert [line.split(",")[1] for line in text.splitlines()[1:]] == list(map(str, counts[:-1]))
+
+
+def test_json_of_a_list_has_the_documented_keys(directory):
+    document = printed_json(directory, "list", "every.yaml")
+    (whole,) = tables(FORMATS, "A list of networks")
+    assert keys(whole)[:2] == list(document)
+    _, network, _ = map(keys, tables(FORMATS, "A table"))
+    (listed,) = document["networks"]
+    assert list(listed) == [*network, "settings", "totals"]
+
+
+def test_json_of_explain_has_the_documented_keys(directory):
+    document = printed_json(directory, "explain", "every.yaml", "unit1/conv1")
+    whole, explanation, derivation, way, step = map(keys, tables(FORMATS, "Derivations"))
+    assert whole == list(document)
+    (layer,) = document["layers"]
+    assert explanation == list(layer)
+    assert all(list(one) == derivation for one in layer["derivations"])
+    (found,) = layer["receptive_field"]
+    assert way == list(found)
+    assert all(list(one) == step for one in (*found["forward"], *found["backward"]))
+
+
+def documented_csv():
+    """The headings of the CSV, from the rows' keys and the table that flattens them."""
+    (flattened,) = tables(FORMATS, "CSV")
+    columns = {}
+    for left, right in flattened[:-1]:
+        for key in codes(left):
+            apart = right != "left out" and not right.startswith(("a shape", "shapes", "tensors"))
+            columns[key] = codes(right) if apart else [key] * (right != "left out")
+    row_keys, *_ = map(keys, tables(FORMATS, "A row"))
+    return [column for key in row_keys for column in columns.get(key, [key])]
+
+
+def heading(text):
+    return text.partition("\n")[0].split(",")
+
+
+def test_csv_has_the_documented_columns(directory):
+    known = documented_csv()
+    assert heading(run(["table", "every.yaml", "-f", "csv"], directory)[0]) == known
+    listed = heading(run(["list", "every.yaml", "-f", "csv"], directory)[0])
+    assert listed == ["name", "year", "title", *known[1:]]
+    assert run(["report", "every.yaml", "-o", "study.csv"], directory) == ("", 0)
+    assert heading((directory / "study.csv").read_text("utf-8")) == ["network", *known]
+
+
+def test_columns_of_other_axes_are_named_as_documented(directory):
+    text = "input: [3, 9, 9, 9]\nlayers: [conv: {out: 2, kernel: 3}]\n"
+    (directory / "video.yaml").write_text(text, encoding="utf-8")
+    (directory / "signal.yaml").write_text(text.replace(", 9, 9]", "]"), encoding="utf-8")
+    video = heading(run(["table", "video.yaml", "-f", "csv"], directory)[0])
+    assert {"kernel_d", "kernel_h", "kernel_w"} < set(video)
+    columns, line = run(["table", "signal.yaml", "-f", "csv"], directory)[0].splitlines()
+    signal = dict(zip(columns.split(","), line.split(","), strict=True))
+    assert (signal["kernel_h"], signal["kernel_w"]) == ("", "3")
+
+
+FORMATS_OF = {
+    "table": ["terminal", "markdown", "csv", "json", "latex"],
+    "list": ["terminal", "markdown", "csv", "json", "latex"],
+    "explain": ["terminal", "markdown", "latex", "json"],
+}
+
+
+def test_formats_of_each_command_are_the_documented_ones(directory):
+    rows, *_ = tables(FORMATS, "Formats")
+    stated = {codes(row[0])[0]: row[1].split(", ") for row in rows}
+    assert stated == {**FORMATS_OF, "report": ["markdown", "csv"]}
+    for command, formats in FORMATS_OF.items():
+        message, code = run([command, "every.yaml", "--format", "none"], directory)
+        assert code == 2
+        assert f"expected one of {', '.join(formats)}, received" in message
+
+
+def test_suffixes_are_the_documented_ones():
+    (stated,) = re.findall(r"the suffix of `--output` does: (.*?) \(", text_of(FORMATS), DOTALL)
+    assert set(codes(stated)) == set(SUFFIXES)

@@ -13,7 +13,7 @@ from archcalc.errors import NetworkNotFound, SettingError, did_you_mean, plain, 
 from archcalc.graph import Graph, Node, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from archcalc.analysis.receptive_field import State
     from archcalc.spec.model import Spec
@@ -100,18 +100,30 @@ class Analysis:
             if exact:
                 return exact[0]
         wanted = plain(name)
-        layers = [row for row in self.layers if wanted in plain(row.name)]
-        ends = [row for row in layers if plain(row.name).endswith(wanted)]
-        found = ends if len(ends) == 1 else layers
+        within = [row for row in rows if wanted in plain(row.name)]
+        ends = [row for row in within if plain(row.name).endswith(wanted)]
+        found = _outermost(ends) if len(_outermost(ends)) == 1 else _outermost(within)
         if len(found) == 1:
             return found[0]
         if found:
             shown = ", ".join(row.name for row in found[:6]) + (" ..." if len(found) > 6 else "")
-            raise NetworkNotFound(
-                f"{received(name)} is a part of {len(found)} layers' names", hint=shown
-            )
+            raise NetworkNotFound(f"{received(name)} is a part of {len(found)} names", hint=shown)
         hint = did_you_mean(name, [row.name for row in rows[:20_000]])
         raise NetworkNotFound(f"{self.graph.name} has no layer {received(name)}", hint=hint)
+
+
+def _outermost(rows: list[Row]) -> list[Row]:
+    """The rows that lie in no block among them: what is in it bears its name, too."""
+    blocks = {row.scope for row in rows if row.scope is not None}
+    return [row for row in rows if not any(scope in blocks for scope in _around(row))]
+
+
+def _around(row: Row) -> Iterator[Scope]:
+    """The scopes around a row, the nearest first."""
+    scope = row.node.scope if row.node else row.scope and row.scope.parent
+    while scope is not None:
+        yield scope
+        scope = scope.parent
 
 
 def _roll_up(root: Scope, layers: list[Row]) -> dict[Scope, Costs]:

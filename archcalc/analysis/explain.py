@@ -69,10 +69,9 @@ def explain(analysis: Analysis, name: str | None = None) -> Iterator[Explanation
     Of one layer the receptive field's whole way is shown, of all only each layer's own step.
     """
     if name is not None:
-        yield _explanation(analysis.find(name), whole_path=True)
-        return
-    for row in (*analysis.layers, analysis.totals):
-        yield _explanation(row, whole_path=False)
+        return iter([_explanation(analysis.find(name), whole_path=True)])
+    rows = (*analysis.layers, analysis.totals)
+    return (_explanation(row, whole_path=False) for row in rows)
 
 
 def _explanation(row: Row, whole_path: bool) -> Explanation:
@@ -105,7 +104,8 @@ def _layer(row: Row, node: Node) -> Iterator[Derivation]:
     yield from _sizes(node)
     yield from _parameters(node)
     yield from _counts(row, node)
-    yield from _bytes(row)
+    yield from _bytes(row, node)
+    yield from _ratios(row)
     yield from _field_step(row, node)
 
 
@@ -175,10 +175,10 @@ def _scaled(quantity: str, derived: Derived, times: int) -> Derivation:
     return Derivation(quantity, f"({symbols})*b", f"({text})*{times}", derived.number * times)
 
 
-def _bytes(row: Row) -> Iterator[Derivation]:
+def _bytes(row: Row, node: Node) -> Iterator[Derivation]:
     batch, size = row.analysis.batch, row.analysis.itemsize
     costs = row.costs
-    yield _derivation("output elements", _elements_sum(row))
+    yield _derivation("output elements", _output_elements(node))
     yield _derivation("output bytes", formula("n*b*e")(n=costs.outputs, b=batch, e=size))
     weights = formula("(params + buffers)*e")(params=row.params, buffers=row.buffers, e=size)
     yield _derivation("weight bytes", weights)
@@ -186,29 +186,27 @@ def _bytes(row: Row) -> Iterator[Derivation]:
         n_in=costs.inputs, n_out=costs.outputs, b=batch, w=costs.read, e=size
     )
     yield _derivation("bytes moved", moved)
-    yield Derivation(
-        "arithmetic intensity",
-        "m/n",
-        f"{row.mult_adds}/{max(1, row.bytes_moved)}",
-        row.arithmetic_intensity,
-    )
-    whole = row.analysis.totals.mult_adds
-    yield Derivation("share of Mult-Adds", "m/n", f"{row.mult_adds}/{max(1, whole)}", row.share)
 
 
-def _elements_sum(row: Row) -> Derived:
-    """The elements of every output tensor; of a block, its layers' sum."""
-    if row.node is None:
-        return Sum(constant(child.costs.outputs) for _, child in _children(row))
-    shapes = row.node.facts.outputs
+def _output_elements(node: Node) -> Derived:
+    """The elements of every output tensor."""
+    shapes = node.facts.outputs
     names = [[f"n{i + 1}" for i in range(len(shape))] for shape in shapes]
     terms = [
         formula("*".join(own))(**dict(zip(own, shape, strict=True)))
         for own, shape in zip(names, shapes, strict=True)
     ]
-    if row.node.times == 1:
+    if node.times == 1:
         return Sum(terms)
-    return formula("t*n")(t=row.node.times, n=sum(term.number for term in terms))
+    return formula("t*n")(t=node.times, n=sum(term.number for term in terms))
+
+
+def _ratios(row: Row) -> Iterator[Derivation]:
+    for quantity, whole, value in (
+        ("arithmetic intensity", row.bytes_moved, row.arithmetic_intensity),
+        ("share of Mult-Adds", row.analysis.totals.mult_adds, row.share),
+    ):
+        yield Derivation(quantity, "m/n", f"{row.mult_adds}/{max(1, whole)}", value)
 
 
 # A block, or the network: sums.
@@ -232,6 +230,9 @@ _SUMMED = {
     "FLOPs": "flops",
     "connections": "connections",
     "neurons": "neurons",
+    "output elements": "output_elements",
+    "output bytes": "output_bytes",
+    "weight bytes": "weight_bytes",
     "bytes moved": "bytes_moved",
 }
 
@@ -245,6 +246,7 @@ def _block(row: Row) -> Iterator[Derivation]:
         derived = Sum(constant(count) for _, count in terms)
         symbols = " + ".join(name for name, _ in terms) or "0"
         yield Derivation(quantity, symbols, derived.text(), getattr(row, attribute))
+    yield from _ratios(row)
 
 
 # Receptive fields.

@@ -218,12 +218,11 @@ class Weightless(Op):
 
 
 def _field_value(op: Op, field: f.Field, values: Mapping[str, Any]) -> Any:
-    value = values.get(field.name)
-    if value is not None or (field.name in values and field.default is not None):
-        return field.convert(value)
-    if field.default is f.REQUIRED:
+    value = values.get(field.name, field.default)
+    if value is f.REQUIRED:
         raise LayerError(f"{op.kind} needs '{field.name}': {field.expected}")
-    return field.default
+    default = type(value) is type(field.default) and value == field.default
+    return value if default and type(value) is not float else field.convert(value)
 
 
 def _check_sizes(shape: Shape) -> None:

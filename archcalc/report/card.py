@@ -36,7 +36,7 @@ def _lines(spec: Spec) -> Iterator[str]:
         yield f"declared tables (--columns): {', '.join(spec.tables)}"
     yield f"spec, {spec.file}:"
     yield ""
-    yield spec.text.rstrip()
+    yield from spec.text.rstrip().expandtabs(4).splitlines()
 
 
 def _settings(spec: Spec) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from archcalc.errors import one_line
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.writers import escaped, json_pieces, latex
 
@@ -109,7 +110,8 @@ def _markdown(one: Explanation) -> Iterator[str]:
     yield "| Quantity | Formula | With numbers | Value |"
     yield "| :--- | :--- | :--- | ---: |"
     for d in one.derivations:
-        yield f"| {escaped(d.quantity)} | `{d.symbols}` | `{grouped(d.text)}` | {number(d.value)} |"
+        quantity, value = escaped(d.quantity), number(d.value)
+        yield f"| {quantity} | {_code(d.symbols)} | {_code(grouped(d.text))} | {value} |"
     for path in one.paths:
         yield from _markdown_path(path)
 
@@ -125,9 +127,16 @@ def _markdown_path(path: Path) -> Iterator[str]:
         yield "| :--- | :--- | :--- | ---: |"
         for step in steps:
             layer, size = escaped(step.layer), number(step.size)
-            yield f"| {layer} | `{step.symbols}` | `{grouped(step.text)}` | {size} |"
+            yield f"| {layer} | {_code(step.symbols)} | {_code(grouped(step.text))} | {size} |"
     yield ""
     yield escaped(path.note)
+
+
+def _code(text: str) -> str:
+    """A code span in a table's cell; names of layers may hold `|` and backticks."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    ticks, blank = "`" * (longest + 1), " " if longest else ""
+    return ticks + blank + one_line(text).replace("|", r"\|") + blank + ticks
 
 
 # LaTeX: aligned equations (amsmath), one block a layer.
@@ -157,7 +166,18 @@ def math(text: str) -> str:
     """An equation's text as LaTeX mathematics: fractions, floors, dots for products."""
     import ast
 
-    return _math(ast.parse(text, mode="eval").body)
+    return " + ".join(_math(ast.parse(term, mode="eval").body) for term in _terms(text))
+
+
+def _terms(text: str) -> Iterator[str]:
+    """What stands between the outermost `+`: a block's sum is too long to be parsed whole."""
+    depth = start = 0
+    for i, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "+" and not depth:
+            yield text[start:i].strip()
+            start = i + 1
+    yield text[start:].strip()
 
 
 _SIGNS: dict[str, str] = {"Add": " + ", "Sub": " - ", "Mult": r" \cdot "}

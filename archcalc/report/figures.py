@@ -27,9 +27,9 @@ def figure(column: Column, value: Any, exact: bool) -> str:
 
 def argument(value: Any) -> str:
     """A plain value: true, a fraction as a decimal, a list in brackets."""
-    from archcalc.errors import shown
+    from archcalc.errors import one_line, shown
 
-    return shown(value)
+    return one_line(shown(value))
 
 
 def prefixed(value: int, unit: str = "") -> str:

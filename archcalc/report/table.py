@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.costs import total
 from archcalc.analysis.rows import Row
-from archcalc.errors import ColumnError, SettingError, received
+from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
 from archcalc.report.columns import (
     COLUMNS,
@@ -90,13 +90,17 @@ def tabulate(
     _at_least_one("depth", depth)
     _at_least_one("top", top)
     declared = _declared(analysis, columns)
-    if declared is not None:
-        return _declared_table(analysis, declared, depth)
-    chosen = _columns(analysis, columns)
-    lines = _tree(analysis, depth, fold, ())
+    if declared is None:
+        chosen, notes = _columns(analysis, columns), []
+        lines = _tree(analysis, depth, fold, ())
+    else:
+        chosen, notes = _declared_columns(analysis, declared), _declared_notes(analysis, declared)
+        tree = _tree(analysis, depth or declared.depth, fold or declared.fold, declared.hide)
+        lines = [line for line in tree if not line.heads]
     if sort is not None or top is not None:
-        lines = _ranked(lines, sort or "mult_adds", top)
-    caption = _caption(analysis, lines, top)
+        lines, some = _ranked(lines, sort or "mult_adds", top)
+        notes += some
+    caption = (*notes, *_caption(analysis))
     return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None)
 
 
@@ -131,6 +135,8 @@ def _columns(analysis: Analysis, keys: Sequence[str] | None) -> tuple[Column, ..
         return tuple(COLUMNS[key] for key in DEFAULT)
     if list(keys) == ["all"]:
         return tuple(COLUMNS.values())
+    if not keys:
+        raise ColumnError("expected at least one column, received none")
     arguments = _arguments(analysis)
     return tuple(column(key, arguments) for key in keys)
 
@@ -151,17 +157,16 @@ def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable |
     return None
 
 
-def _declared_table(analysis: Analysis, declared: DeclaredTable, depth: int | None) -> Table:
+def _declared_columns(analysis: Analysis, declared: DeclaredTable) -> tuple[Column, ...]:
     arguments = _arguments(analysis)
-    chosen = tuple(first_of(keys, heading, arguments) for heading, keys in declared.columns.items())
-    lines = _tree(analysis, depth or declared.depth, declared.fold, declared.hide)
-    lines = [line for line in lines if not line.heads]
-    caption = [f"As {declared.source} heads its columns."] if declared.source else []
+    return tuple(first_of(keys, heading, arguments) for heading, keys in declared.columns.items())
+
+
+def _declared_notes(analysis: Analysis, declared: DeclaredTable) -> list[str]:
+    notes = [f"As {declared.source} heads its columns."] if declared.source else []
     present = {row.kind for row in (*analysis.layers, *analysis.blocks)}
     hidden = ", ".join(kind for kind in declared.hide if kind in present)
-    caption += [f"Rows left out, though in the total: {hidden}."] if hidden else []
-    caption += _caption(analysis, lines, None)
-    return Table(chosen, tuple(lines), analysis.totals, title(analysis), tuple(caption), False)
+    return notes + ([f"Rows left out, though in the total: {hidden}."] if hidden else [])
 
 
 # Lines.
@@ -234,8 +239,8 @@ def _folds(analysis: Analysis) -> dict[int, Node]:
     return heads
 
 
-def _ranked(lines: list[Line], key: str, top: int | None) -> list[Line]:
-    """The rows that add up, by a numeric column, largest first, under their full names."""
+def _ranked(lines: list[Line], key: str, top: int | None) -> tuple[list[Line], list[str]]:
+    """The rows that add up, largest first, under their full names; a note if some are left out."""
     by = COLUMNS.get(key)
     if by is None or not by.is_number:
         numeric = [name for name, one in COLUMNS.items() if one.is_number]
@@ -244,7 +249,9 @@ def _ranked(lines: list[Line], key: str, top: int | None) -> list[Line]:
         )
     flat = [Line(line.row, 0, line.row.name, False) for line in lines if not line.heads]
     flat.sort(key=lambda line: by.get(line.row), reverse=True)
-    return flat[:top] if top else flat
+    if top is None or top >= len(flat):
+        return flat, []
+    return flat[:top], [f"The top {top} of {len(flat)} rows."]
 
 
 # Title and caption.
@@ -256,19 +263,16 @@ def title(analysis: Analysis) -> str:
 
     name = analysis.spec.title if analysis.spec else analysis.graph.name
     shape = spelled(analysis.graph.input.facts.outputs[0])
-    return f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}"
+    return one_line(f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}")
 
 
 CONVENTION = "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."
 
 
-def _caption(analysis: Analysis, lines: Sequence[Line], top: int | None) -> tuple[str, ...]:
+def _caption(analysis: Analysis) -> tuple[str, ...]:
     """What the numbers mean, where a reader looks first."""
     batch = f"batch {analysis.batch}, {analysis.dtype}"
-    notes = [
+    return (
         CONVENTION.format(batch=batch) + " RF: receptive field.",
         "1 K = 1000. FLOPs = 2 x Mult-Adds + other operations. A block's row sums its layers.",
-    ]
-    if top is not None and top < len(analysis.layers):
-        notes.insert(0, f"The top {len(lines)} of {len(analysis.layers)} layers.")
-    return tuple(notes)
+    )

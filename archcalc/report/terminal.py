@@ -11,6 +11,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from archcalc.errors import one_line
 from archcalc.report.figures import figure
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def layout(
 
 
 def _shown_name(line: Line) -> str:
-    return "  " * line.level + line.name
+    return "  " * line.level + one_line(line.name)
 
 
 def _style(line: Line) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from archcalc.errors import OutputError, did_you_mean, received
+from archcalc.errors import OutputError, did_you_mean, one_line, received
 from archcalc.report.figures import figure
 
 if TYPE_CHECKING:
@@ -66,7 +66,14 @@ def json_pieces(value: Mapping[str, Any]) -> Iterator[str]:
     import json
     from collections.abc import Iterator as Items
 
-    encode = json.JSONEncoder(ensure_ascii=False).encode
+    encoder = json.JSONEncoder(ensure_ascii=False)
+
+    def encode(item: Any) -> str:
+        text = encoder.encode(item)
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
     separator = "{"
     for key, item in value.items():
         yield f"{separator}\n  {encode(key)}: "
@@ -134,7 +141,7 @@ def markdown_lines(table: Table, exact: bool) -> Iterator[str]:
 
 def escaped(text: str) -> str:
     """Text with everything that markdown would take for its own."""
-    return "".join("\\" + sign if sign in "\\|*_`<>[]#~$" else sign for sign in text)
+    return "".join("\\" + sign if sign in "\\|*_`<>[]#~$" else sign for sign in one_line(text))
 
 
 def _markdown_name(line: Line | None) -> str:
@@ -170,7 +177,7 @@ _LATEX = {
 
 def latex(text: str) -> str:
     """Text with LaTeX's own characters escaped."""
-    return "".join(_LATEX.get(sign, sign) for sign in text)
+    return "".join(_LATEX.get(sign, sign) for sign in one_line(text))
 
 
 def _latex_name(line: Line | None) -> str:

@@ -138,7 +138,9 @@ def read(text: str, file: str) -> Mapping:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        said = " ".join(part for part in (error.context, error.problem) if part)
+        started = error.context_mark
+        since = f"(from line {started.line + 1})" if error.context and started else None
+        said = " ".join(part for part in (error.context, since, error.problem) if part)
         raise SpecError(f"not YAML: {said}", place=place, hint=not_yaml(said)) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(

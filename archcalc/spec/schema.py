@@ -598,7 +598,8 @@ class Checker:
         count = len(entry.sources) if entry.sources is not None else 1
         count += isinstance(entry, m.Layer) and entry.switches is not None
         node = fields.get("from") or fields
-        if not fewest <= count <= most:
+        unsaid = kind == "maxunpool" and "switches" not in fields.entries  # an error of its own
+        if not unsaid and not fewest <= count <= most:
             wanted = "1 input" if most == 1 else f"{fewest} inputs"
             wanted += " or more" if most > fewest else ""
             self.error(node, f"{kind} takes {wanted}, received {count}")
