@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from archcalc.errors import ArchcalcError as ArchcalcError
     from archcalc.graph import Graph as Graph
     from archcalc.graph import GraphBuilder as GraphBuilder
+    from archcalc.graph import Output as Output
+    from archcalc.ops import KINDS as KINDS
     from archcalc.report.table import Table as Table
     from archcalc.report.table import tabulate as tabulate
     from archcalc.spec.expansion import expand as expand
@@ -35,6 +37,8 @@ _HOMES = {
     "ArchcalcError": "errors",
     "Graph": "graph",
     "GraphBuilder": "graph",
+    "KINDS": "ops",
+    "Output": "graph",
     "Spec": "spec.model",
     "Table": "report.table",
     "analyze": "api",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -36,10 +37,20 @@ app = typer.Typer(
 TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 
 
+def _beginning(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(incomplete.lower())]
+
+
 def _complete_network(incomplete: str) -> list[str]:
     from archcalc.api import networks
 
-    return [name for name in networks() if name.startswith(incomplete.lower())]
+    return _beginning(incomplete, networks())
+
+
+def _complete_dtype(incomplete: str) -> list[str]:
+    from archcalc.analysis.costs import DTYPES
+
+    return _beginning(incomplete, DTYPES)
 
 
 NetworkArgument = Annotated[
@@ -62,7 +73,9 @@ InputOption = Annotated[
     typer.Option("--input", "-i", metavar="CxHxW", help="Another input shape: 3x192x192."),
 ]
 BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Inputs in a batch.")]
-DtypeOption = Annotated[str, typer.Option("--dtype", help="Element type, for bytes.")]
+DtypeOption = Annotated[
+    str, typer.Option("--dtype", help="Element type, for bytes.", autocompletion=_complete_dtype)
+]
 SpecsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -72,7 +85,11 @@ SpecsOption = Annotated[
 FormatOption = Annotated[
     str | None,
     typer.Option(
-        "--format", "-f", metavar="FORMAT", help="terminal, markdown, csv, json or latex."
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="terminal, markdown, csv, json or latex.",
+        autocompletion=lambda incomplete: _beginning(incomplete, TABLE_FORMATS),
     ),
 ]
 OutputOption = Annotated[
@@ -127,7 +144,7 @@ def table(
     output: OutputOption = None,
     exact: ExactOption = False,
 ) -> None:
-    """Print what a network costs, layer by layer."""
+    """What a network costs, layer by layer."""
     from archcalc.report.table import tabulate
 
     chosen = _format(format_name, output, TABLE_FORMATS)
@@ -160,14 +177,14 @@ def explain(
     format_name: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Derive each number of a layer, or of all of them, as one would by hand."""
+    """How each number comes about."""
     from archcalc.analysis.explain import explain as derive
     from archcalc.report import explanations
 
     chosen = _format(format_name, output, explanations.NAMES)
     analyses = _analyses([network], settings, input_shape, batch, dtype, specs)
-    found = (one for analysis in analyses for one in derive(analysis, layer))
-    _write(explanations.pieces(found, chosen), output)
+    found = [derive(analysis, layer) for analysis in analyses]  # refused before the first word
+    _write(explanations.pieces(chain.from_iterable(found), chosen), output)
 
 
 @app.command()
@@ -191,7 +208,7 @@ def report(
     dtype: DtypeOption = "float32",
     specs: SpecsOption = None,
 ) -> None:  # fmt: skip
-    """Write the whole study of one or several networks to a file."""
+    """Write the study of networks to a file."""
     from archcalc.report import study
 
     chosen = _format(None, output, tuple(study.FORMATS))
@@ -218,7 +235,7 @@ def list_networks(
     output: OutputOption = None,
     exact: ExactOption = False,
 ) -> None:  # fmt: skip
-    """List networks with year, title, params and Mult-Adds."""
+    """Networks, one line each."""
     from archcalc.api import analyze, analyze_all
     from archcalc.report.table import listing
     from archcalc.spec import library
@@ -235,18 +252,26 @@ def list_networks(
 
 
 @app.command()
-def show(network: NetworkArgument, specs: SpecsOption = None) -> None:
-    """Show a network's paper, settings and variants, and the text of its spec."""
+def show(
+    network: NetworkArgument,
+    specs: SpecsOption = None,
+    spec_only: Annotated[bool, typer.Option("--spec", help="The spec's text alone.")] = False,
+) -> None:
+    """A network's paper, settings and spec."""
     from archcalc.api import request
     from archcalc.report.card import card
 
     spec, _ = request(network, specs or ())
-    _write([card(spec)], None)
+    _write([spec.text if spec_only else card(spec)], None)
 
 
 @app.command()
-def schema(output: OutputOption = None) -> None:
-    """Print the JSON Schema of the spec language, for editors."""
+def schema(
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+    ] = None,
+) -> None:
+    """The JSON Schema of specs, for editors."""
     import json
 
     from archcalc.spec.jsonschema import json_schema
@@ -260,7 +285,7 @@ def validate(
         list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)
     ],
 ) -> None:
-    """Check spec files, every variant of them, and say where they are wrong."""
+    """Check spec files."""
     from archcalc.spec import library
     from archcalc.spec.expansion import expand
 

@@ -86,6 +86,8 @@ class Value:
 
     def text(self) -> str:
         """The equation with the numbers in."""
+        if self._source in self._values:
+            return str(self._values[self._source])
 
         def numbered(match: re.Match[str]) -> str:
             name = match.group()

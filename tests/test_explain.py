@@ -172,9 +172,9 @@ def field_figures(row: Row) -> dict[str, Any]:
     for word, field in zip(words(len(along)), along, strict=True):
         if isinstance(field, AxisField):
             found[f"receptive field size, {word}"] = field.size
+            found[f"receptive field start, {word}"] = field.start
             if field.uniform:
                 found[f"receptive field stride, {word}"] = field.stride
-                found[f"receptive field start, {word}"] = field.start
     return found
 
 
@@ -226,7 +226,7 @@ def check_layer(row: Row, one: Explanation) -> None:
 
 
 def check_sums(row: Row, one: Explanation) -> None:
-    wanted = {"buffers": row.buffers, **figures(row)}
+    wanted = {"buffers": row.buffers, "depth": row.depth, **figures(row)}
     for derivation in one.derivations:
         value = wanted.pop(derivation.quantity)
         assert derivation.value == value, (row.name, derivation)

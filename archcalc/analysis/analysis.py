@@ -94,13 +94,15 @@ class Analysis:
 
         Raises NetworkNotFound naming near or matching ones.
         """
-        rows = [*self.layers, *self.blocks]
+        if not plain(name):
+            raise NetworkNotFound("expected a layer's name, received none")
+        rows = [*self.layers, *self.blocks, self.totals]
         for same in (str, plain):
             exact = [row for row in rows if same(row.name) == same(name)]
             if exact:
                 return exact[0]
         wanted = plain(name)
-        within = [row for row in rows if wanted in plain(row.name)]
+        within = [row for row in rows[:-1] if wanted in plain(row.name)]
         ends = [row for row in within if plain(row.name).endswith(wanted)]
         found = _outermost(ends) if len(_outermost(ends)) == 1 else _outermost(within)
         if len(found) == 1:

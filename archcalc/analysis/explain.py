@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis import receptive_field as rf
 from archcalc.formula import Derived, Sum, constant, formula
-from archcalc.ops.base import AXIS_WORDS, axes
+from archcalc.ops.base import AXIS_WORDS, OPERATIONS, axes
 from archcalc.ops.window import HELD, POINTWISE, Sliding
 
 if TYPE_CHECKING:
@@ -160,9 +160,9 @@ def _counts(row: Row, node: Node) -> Iterator[Derivation]:
     yield _scaled("Mult-Adds", op.mult_adds(inputs, outputs), scale)
     for kind, derived in op.operations(inputs, outputs).items():
         yield _scaled(kind, derived, scale)
-    others = [constant(count) for count in row.operations if count]
-    doubled = formula("2*m")(m=row.mult_adds)
-    yield _derivation("FLOPs", Sum([doubled, *others]))
+    others = {kind: n for kind, n in zip(OPERATIONS, row.operations, strict=True) if n}
+    flops = formula(" + ".join(["2*mult_adds", *others]))(mult_adds=row.mult_adds, **others)
+    yield _derivation("FLOPs", flops)
     yield _scaled("connections", op.connections(inputs, outputs), node.times)
     yield _scaled("neurons", op.neurons(inputs, outputs), node.times)
 
@@ -247,6 +247,7 @@ def _block(row: Row) -> Iterator[Derivation]:
         symbols = " + ".join(name for name, _ in terms) or "0"
         yield Derivation(quantity, symbols, derived.text(), getattr(row, attribute))
     yield from _ratios(row)
+    yield Derivation("depth", "weight layers on the longest path", str(row.depth), row.depth)
 
 
 # Receptive fields.
@@ -282,7 +283,7 @@ def _step_formulas(
     even = field.uniform and all(isinstance(b, rf.AxisField) and b.uniform for _, b in befores)
     if even and all(_window_of(node, position, axis) is None for position, _ in befores):
         return _union([before for _, before in befores], field)
-    return _hull(field)
+    return _hull(analysis.receptive_states[node.index][axis], field)
 
 
 def _fields_before(analysis: Analysis, node: Node, axis: int) -> list[tuple[int, Any]]:
@@ -344,9 +345,13 @@ def _extreme(function: str, letter: str, values: list[int]) -> tuple[str, dict[s
     return f"{function}({', '.join(names)})", names
 
 
-def _hull(field: rf.AxisField) -> Mapping[str, Derived]:
-    """Where positions differ: the largest distance between the first and the last input seen."""
-    return {"size": formula("e - a + 1")(e=field.start + field.size - 1, a=field.start)}
+def _hull(along: rf.Along, field: rf.AxisField) -> Mapping[str, Derived]:
+    """Where positions differ: the last input less the first, at the position that sees furthest."""
+    first, last = rf.widest(along) or (field.start, field.start + field.size - 1)
+    return {
+        "size": formula("last - first + 1")(last=last, first=first),
+        "start": formula("a")(a=field.start),
+    }
 
 
 # The whole way, forward and backward.

@@ -77,10 +77,11 @@ class Track(NamedTuple):
 
 
 class Uneven(NamedTuple):
-    """Several tracks, one for each stride, and the field they make over the output positions."""
+    """Several tracks, one for each stride; the field they make, and its largest hull."""
 
     tracks: tuple[Track, ...]
     field: AxisField | Unknown
+    widest: tuple[int, int] | None
 
 
 Along = Even | Uneven | Unknown | None  # None: everything is seen
@@ -270,7 +271,7 @@ def _settle(count: int, tracks: list[Track], effort: Effort) -> Along:
         if track.period == 1 and lo is not None and hi is not None:
             return _bounded(Even(lo, hi, track.advance))
     settled = tuple(merged.values())
-    return Uneven(settled, _uneven_field(settled, count, effort))
+    return _uneven(settled, count, effort)
 
 
 def _merge(one: Track, other: Track, effort: Effort) -> Track | Unknown:
@@ -305,21 +306,30 @@ def _field(along: Along) -> AxisField | Unknown | None:
     return along.field if isinstance(along, Uneven) else along
 
 
-def _uneven_field(tracks: tuple[Track, ...], count: int, effort: Effort) -> AxisField | Unknown:
-    """The field over `count` output positions that differ."""
+def widest(along: Along) -> tuple[int, int] | None:
+    """The first and the last input of the position that sees furthest; None where unknown."""
+    if isinstance(along, Even):
+        return along.lo, along.hi
+    return along.widest if isinstance(along, Uneven) else None
+
+
+def _uneven(tracks: tuple[Track, ...], count: int, effort: Effort) -> Uneven:
+    """What `count` output positions that differ see."""
     period = min(lcm(*(track.period for track in tracks)), count)
     if not effort.allows(2 * period * len(tracks)):
-        return TOO_COSTLY
+        return Uneven(tracks, TOO_COSTLY, None)
     hulls = [hull for i in _telling(period, count) if (hull := _union_at(tracks, i))]
     if not hulls:
-        return BLIND
-    return AxisField(
-        max(hi - lo + 1 for lo, hi in hulls),
+        return Uneven(tracks, BLIND, None)
+    first, last = max(hulls, key=lambda hull: hull[1] - hull[0])
+    field = AxisField(
+        last - first + 1,
         _ratio(tracks[0].advance, tracks[0].period),
         hulls[0][0],
         aligned=len(tracks) == 1,
         uniform=False,
     )
+    return Uneven(tracks, field, (first, last))
 
 
 def _ratio(above: int, below: int) -> int | Fraction:

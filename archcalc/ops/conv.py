@@ -191,9 +191,10 @@ class Conv(_Convolution):
         """Weights (and biases) times the output positions at which they are used."""
         if self.table is not None:
             text, values = elements((1, *outputs[0][1:]))
-            once = self._by_group(inputs, bias).number
+            once = "params" if bias else "weights"
+            values[once] = self._by_group(inputs, bias).number
             del values["c_out"]
-            return formula(text.replace("c_out", "n"))(**values, n=once)
+            return formula(text.replace("c_out", once))(**values)
         fan_in, values = self._fan_in(inputs)
         return per_output(outputs, f"({fan_in} + 1)" if bias else fan_in, **values)
 

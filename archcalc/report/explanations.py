@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import one_line
+from archcalc.ops.base import AXIS_WORDS
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.writers import escaped, json_pieces, latex
 
@@ -46,6 +47,25 @@ def pieces(explanations: Iterable[Explanation], format: str) -> Iterator[str]:  
         yield "\n".join(FORMATS[format](one)) + "\n"
 
 
+def merged(derivations: Sequence[Derivation]) -> list[Derivation]:
+    """Derivations that differ in their axis only, told once: `height and width`."""
+    told: dict[tuple[str, ...], list[Derivation]] = {}
+    for one in derivations:
+        axis = next((word for word in AXIS_WORDS.values() if word in one.quantity.split()), "")
+        pattern = one.quantity.replace(axis, "*", 1) if axis else one.quantity
+        told.setdefault((pattern, one.symbols, one.text), []).append(one)
+    return [
+        same[0]._replace(quantity=pattern.replace("*", " and ".join(map(_axis_of, same))))
+        if len(same) > 1
+        else same[0]
+        for (pattern, *_), same in told.items()
+    ]
+
+
+def _axis_of(one: Derivation) -> str:
+    return next(word for word in AXIS_WORDS.values() if word in one.quantity.split())
+
+
 # Terminal.
 
 
@@ -54,8 +74,9 @@ def _terminal(one: Explanation) -> Iterator[str]:
     if one.place:
         yield f"  declared at {one.place}"
     yield ""
-    width = max((len(d.quantity) for d in one.derivations), default=0)
-    for derivation in one.derivations:
+    derivations = merged(one.derivations)
+    width = max((len(d.quantity) for d in derivations), default=0)
+    for derivation in derivations:
         yield f"  {derivation.quantity:<{width}}  {_equation(derivation)}"
     for path in one.paths:
         yield from _terminal_path(path)
@@ -109,7 +130,7 @@ def _markdown(one: Explanation) -> Iterator[str]:
     yield ""
     yield "| Quantity | Formula | With numbers | Value |"
     yield "| :--- | :--- | :--- | ---: |"
-    for d in one.derivations:
+    for d in merged(one.derivations):
         quantity, value = escaped(d.quantity), number(d.value)
         yield f"| {quantity} | {_code(d.symbols)} | {_code(grouped(d.text))} | {value} |"
     for path in one.paths:
@@ -144,9 +165,10 @@ def _code(text: str) -> str:
 
 def _latex(one: Explanation) -> Iterator[str]:
     yield "% needs: \\usepackage{amsmath}"
-    yield rf"\paragraph{{{latex(one.name)}}} {latex(one.title)}, {latex(one.shapes)}"
+    shapes = latex(one.shapes).replace(latex("->"), r"$\to$")
+    yield rf"\paragraph{{{latex(one.name)}}} {latex(one.title)}, {shapes}"
     yield r"\begin{align*}"
-    lines = [_latex_line(d.quantity, d.text, d.value) for d in one.derivations]
+    lines = [_latex_line(d.quantity, d.text, d.value) for d in merged(one.derivations)]
     for path in one.paths:
         for name, steps in (("forward", path.forward), ("backward", path.backward)):
             quantity = f"receptive field, {path.axis}, {name}, "

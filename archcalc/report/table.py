@@ -49,6 +49,16 @@ class Table(NamedTuple):
     caption: tuple[str, ...]
     all_columns: bool  # no columns were asked for: machine formats carry every one
 
+    def __str__(self) -> str:
+        from archcalc.report.writers import as_text
+
+        return as_text(self, "terminal")
+
+    def _repr_markdown_(self) -> str:
+        from archcalc.report.writers import as_text
+
+        return as_text(self, "markdown")
+
     @property
     def rows(self) -> list[Row]:
         """The rows that add up: layers, and blocks that stand for theirs."""
@@ -100,18 +110,20 @@ def tabulate(
     if sort is not None or top is not None:
         lines, some = _ranked(lines, sort or "mult_adds", top)
         notes += some
-    caption = (*notes, *_caption(analysis))
+    caption = (*notes, *_caption(analysis, chosen, lines))
     return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None)
 
 
 def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) -> Table:
     """One line for each network, without a total."""
-    keys = columns or ("name", "year", "title", "params", "mult_adds")
-    chosen = [NETWORK_COLUMNS.get(key) or column(key) for key in keys]
+    keys = list(columns or ("name", "year", "title", "params", "mult_adds"))
+    if keys == ["all"]:
+        keys = ["name", *NETWORK_COLUMNS, *list(COLUMNS)[1:]]
+    chosen = [NETWORK_COLUMNS.get(key) or column(key, NETWORK_COLUMNS) for key in keys]
     known = tuple(one._replace(heading="Network") if one.key == "name" else one for one in chosen)
     lines = tuple(Line(analysis.totals, 0, analysis.label, False) for analysis in analyses)
-    noted = (CONVENTION.format(batch="batch 1"), "1 K = 1000.") if columns is None else ()
-    return Table(known, lines, None, "", noted, columns is None)
+    noted = _caption(analyses[0], known, ()) if analyses else ()
+    return Table(known, lines, None, "", tuple(noted), columns is None)
 
 
 def _at_least_one(name: str, value: int | None) -> None:
@@ -269,10 +281,21 @@ def title(analysis: Analysis) -> str:
 CONVENTION = "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."
 
 
-def _caption(analysis: Analysis) -> tuple[str, ...]:
-    """What the numbers mean, where a reader looks first."""
-    batch = f"batch {analysis.batch}, {analysis.dtype}"
-    return (
-        CONVENTION.format(batch=batch) + " RF: receptive field.",
-        "1 K = 1000. FLOPs = 2 x Mult-Adds + other operations. A block's row sums its layers.",
-    )
+def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line]) -> Iterator[str]:
+    """What the numbers shown mean, where a reader looks first."""
+    shown = {column.key for column in columns}
+    if "mult_adds" in shown:
+        yield CONVENTION.format(batch=f"batch {analysis.batch}, {analysis.dtype}")
+    notes = []
+    if "receptive_field" in shown:
+        notes.append("RF: receptive field.")
+    if "share" in shown:
+        notes.append("Share: of the Mult-Adds.")
+    if "flops" in shown:
+        notes.append("FLOPs = 2 x Mult-Adds + other operations.")
+    if any(column.style in ("count", "bytes") for column in columns):
+        notes.append("1 K = 1000.")
+    if any(line.heads for line in lines):
+        notes.append("A block's row sums its layers.")
+    if notes:
+        yield " ".join(notes)

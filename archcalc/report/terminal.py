@@ -7,6 +7,7 @@ the analysis; rich renders the styles, and is imported only where there are any 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -88,10 +89,12 @@ def layout(
     table: Table, width: int | None, exact: bool, signs: Signs = UNICODE
 ) -> list[list[Styled]]:
     """The lines of a table, each a list of styled texts, no wider than `width` if names allow."""
-    cells = [_cells(table, line.row, _shown_name(line), exact, signs) for line in table.lines]
-    total = _total_cells(table, table.total, exact, signs) if table.total else None
-    headings = [column.heading for column in table.columns]
-    widths = _widths([headings, *cells, *([total] if total else [])], table.columns, width)
+    bars = _Bars(table, signs)
+    cells = [_cells(table, line, exact, bars) for line in table.lines]
+    total = _total_cells(table, table.total, exact) if table.total else None
+    rows = [*cells, *([total] if total else [])]
+    headings = _headings(table.columns, rows, width)
+    widths = _widths([*headings, *rows], table.columns, width)
     rule: list[Styled] = [(signs.rule * (sum(widths) + 2 * (len(widths) - 1)), "dim")]
     body = [
         _line(texts, widths, table.columns, _style(line), signs)
@@ -99,13 +102,14 @@ def layout(
     ]
     title: list[list[Styled]] = [[(table.title, "bold")], []] if table.title else []
     summed = [rule, _line(total, widths, table.columns, "bold", signs)] if total else []
+    notes = [text for note in table.caption for text in _wrap(note, width or PLAIN_WIDTH)]
     return [
         *title,
-        _line(headings, widths, table.columns, "bold", signs),
+        *(_line(texts, widths, table.columns, "bold", signs) for texts in headings),
         rule,
         *body,
-        *(summed or [[]]),
-        *([(text, "dim")] for note in table.caption for text in _wrap(note, width or PLAIN_WIDTH)),
+        *(summed or [[]] * bool(notes)),
+        *([(text, "dim")] for text in notes),
     ]
 
 
@@ -120,17 +124,19 @@ def _style(line: Line) -> str:
     return "" if costs.params or costs.mult_adds or line.row.scope else "dim"
 
 
-def _cells(table: Table, row: Row, name: str, exact: bool, signs: Signs) -> list[str]:
-    return [
-        name if column.key == "name" else _cell(column, row, exact, signs)
-        for column in table.columns
-    ]
+def _cells(table: Table, line: Line, exact: bool, bars: _Bars) -> list[str]:
+    texts = []
+    for column in table.columns:
+        value = column.get(line.row)
+        text = _shown_name(line) if column.key == "name" else figure(column, value, exact)
+        texts.append(f"{bars(column, value)} {text:>6}" if column.style == "share" else text)
+    return texts
 
 
-def _total_cells(table: Table, row: Row, exact: bool, signs: Signs) -> list[str]:
+def _total_cells(table: Table, row: Row, exact: bool) -> list[str]:
     """The total's figures; what describes a single layer is left blank."""
     texts = [
-        _cell(column, row, exact, signs) if column.key in TOTALLED else ""
+        figure(column, column.get(row), exact) if column.key in TOTALLED else ""
         for column in table.columns
     ]
     if texts and table.columns[0].key not in TOTALLED:
@@ -147,21 +153,43 @@ TOTALLED = frozenset(
 )  # fmt: skip
 
 
-def _cell(column: Column, row: Row, exact: bool, signs: Signs) -> str:
-    value = column.get(row)
-    text = figure(column, value, exact)
-    if column.style == "share":
-        return f"{_bar(value, signs)} {text:>6}"
-    return text
+class _Bars:
+    """Bars beside shares; the largest share of a column has the full `BAR` cells."""
+
+    def __init__(self, table: Table, signs: Signs) -> None:
+        self.blocks = signs.blocks
+        self.largest = {
+            column.key: max((column.get(line.row) for line in table.lines), default=0)
+            for column in table.columns
+            if column.style == "share"
+        }
+
+    def __call__(self, column: Column, share: float) -> str:
+        """A bar, in steps of an eighth of a cell where there are characters for it."""
+        steps = len(self.blocks)
+        filled = round(share / (self.largest[column.key] or 1) * BAR * steps)
+        full, part = divmod(filled, steps)
+        bar = self.blocks[-1] * full + (self.blocks[part - 1] if part else "")
+        return bar.ljust(BAR)
 
 
-def _bar(share: float, signs: Signs) -> str:
-    """A bar of `BAR` cells, in steps of an eighth where there are characters for it."""
-    steps = len(signs.blocks)
-    filled = round(share * BAR * steps)
-    full, part = divmod(filled, steps)
-    bar = signs.blocks[-1] * full + (signs.blocks[part - 1] if part else "")
-    return bar.ljust(BAR)
+def _headings(
+    columns: Sequence[Column], rows: list[list[str]], width: int | None
+) -> list[list[str]]:
+    """The headings, on several lines where one line would be wider than the terminal."""
+    whole = [[column.heading for column in columns]]
+    widths = _widths([*whole, *rows], columns, None)
+    if width is None or sum(widths) + 2 * (len(widths) - 1) <= width:
+        return whole
+    parts = [_broken(column.heading) for column in columns]
+    tall = max(map(len, parts))
+    filled = [[""] * (tall - len(part)) + part for part in parts]
+    return [list(texts) for texts in zip(*filled, strict=True)]
+
+
+def _broken(heading: str) -> list[str]:
+    """A heading's words, a slash ending one."""
+    return re.sub(r"(/)| ", lambda gap: f"{gap[1] or ''}\n", heading).split("\n")
 
 
 def _widths(rows: list[list[str]], columns: Sequence[Column], width: int | None) -> list[int]:
@@ -169,8 +197,8 @@ def _widths(rows: list[list[str]], columns: Sequence[Column], width: int | None)
     names = [i for i, column in enumerate(columns) if column.key == "name"]
     if width is not None and names:
         over = sum(widths) + 2 * (len(widths) - 1) - width
-        if over > 0:
-            widths[names[0]] = max(NARROWEST, widths[names[0]] - over)
+        whole = widths[names[0]]
+        widths[names[0]] = min(whole, max(NARROWEST, whole - max(0, over)))
     return widths
 
 
@@ -190,7 +218,12 @@ def _line(
         _fit(text, width, column.right, signs)
         for text, width, column in zip(texts, widths, columns, strict=True)
     ]
-    return [("  ".join(aligned).rstrip(), style)]
+    text = "  ".join(aligned).rstrip()
+    bar = re.search(f"[{re.escape(signs.blocks)}]+", text) if style == "" else None
+    if bar is None or signs is ASCII:
+        return [(text, style)]
+    start, end = bar.span()
+    return [(text[:start], style), (text[start:end], "green"), (text[end:], style)]
 
 
 def _fit(text: str, width: int, right: bool, signs: Signs) -> str:

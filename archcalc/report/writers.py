@@ -141,7 +141,7 @@ def markdown_lines(table: Table, exact: bool) -> Iterator[str]:
 
 def escaped(text: str) -> str:
     """Text with everything that markdown would take for its own."""
-    return "".join("\\" + sign if sign in "\\|*_`<>[]#~$" else sign for sign in one_line(text))
+    return "".join("\\" + sign if sign in "\\|*_`<>[]#~$&" else sign for sign in one_line(text))
 
 
 def _markdown_name(line: Line | None) -> str:
@@ -229,15 +229,17 @@ def write_file(path: str, text: Iterable[str]) -> None:
     """Replace a file's whole content at once, or raise OutputError and leave the old one."""
     real = os.path.realpath(path)
     try:
-        if os.path.exists(real) and not os.path.isfile(real):  # a pipe or a device: nothing to keep
-            if os.path.isdir(real):
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device: nothing to keep
+            if os.path.isdir(path):
                 raise IsADirectoryError(21, "Is a directory")
-            with open(real, "w", encoding="utf-8") as stream:
+            with open(path, "w", encoding="utf-8") as stream:
                 stream.writelines(text)
             return
         _replace(real, text)
     except OSError as error:
-        raise OutputError(f"can't write {received(path)}: {error.strerror or error}") from None
+        raise OutputError(
+            f"can't write {received(path, 1000)}: {error.strerror or error}"
+        ) from None
 
 
 def _replace(path: str, text: Iterable[str]) -> None:

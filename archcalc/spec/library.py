@@ -89,7 +89,7 @@ def pick(spec: Spec, variant: str, path: str) -> Spec:
 def _listed(path: str, every: list[Spec], variant: str | None) -> str:
     names = [one.network for one in every]
     near = did_you_mean(variant, names) if variant else None
-    return near or "name one: " + ", ".join(f"{path}#{name}" for name in names[:8])
+    return near or f"name one, such as {path}#{names[0]}: {', '.join(names)}"
 
 
 def variants(spec: Spec) -> list[Spec]:
@@ -109,20 +109,35 @@ def _names(spec: Spec) -> list[str]:
 def _named(name: str, places: list[str]) -> Spec | None:
     """The network of that name: only files whose text holds the name are read."""
     wanted = plain(name)
-    broken: ArchcalcError | None = None
+    problem: ArchcalcError | None = None
     for directory in places:
         for path, text in _candidates(wanted, directory):
             try:
-                spec = parse(text, path)
+                spec = parse(text, _told(path))
             except ArchcalcError as error:
-                broken = broken or error
+                problem = problem or error
                 continue
             for one in variants(spec):
                 if wanted in _names(one):
                     return one
-    if broken:
-        raise broken
+            if wanted == plain(spec.name):
+                problem = problem or _several(spec)
+    if problem:
+        raise problem
     return None
+
+
+def _several(spec: Spec) -> NetworkNotFound:
+    names = ", ".join(spec.variants)
+    return NetworkNotFound(
+        f"{spec.name} is {len(spec.variants)} networks", hint=f"name one: {names}"
+    )
+
+
+def _told(path: str) -> str:
+    """How a file is called in messages and documents: shipped ones without where they lie."""
+    inside = os.path.dirname(path) == shipped()
+    return f"specs/{os.path.basename(path)}" if inside else path
 
 
 def _candidates(wanted: str, directory: str) -> Iterator[tuple[str, str]]:
@@ -166,7 +181,7 @@ def networks(
     for directory in directories(specs):
         for path in _files(directory):
             try:
-                spec = read(path)
+                spec = parse(reader.read_file(path), _told(path))
             except ArchcalcError as error:
                 if on_error is not None:
                     on_error(error)

@@ -110,7 +110,7 @@ def read_file(path: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise SpecError(f"can't read {received(path)}: {error.strerror or error}") from None
+        raise SpecError(f"can't read {received(path, 1000)}: {error.strerror or error}") from None
     if len(data) > LARGEST_FILE:
         raise SpecError(f"{path}: expected at most {LARGEST_FILE // 2**20} MiB, received more")
     try:

@@ -159,7 +159,10 @@ class Checker:
         if not _IDENTIFIER.fullmatch(key.text):
             self.error(key, f"expected {what} of letters, digits and _, received {described(key)}")
         elif key.text in RESERVED:
-            self.error(key, f"{received(key.text)} is a word of the language and can't be {what}")
+            hint = "it is a size of what comes in" if key.text in INCOMING else None
+            self.error(
+                key, f"{received(key.text)} is a word of the language and can't be {what}", hint
+            )
         else:
             return True
         return False

@@ -1,0 +1,55 @@
+"""The command line, run inside the test process: quick, and with its own streams."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import NamedTuple
+from unittest.mock import patch
+
+from archcalc.cli import main
+
+
+class Ran(NamedTuple):
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, encoding: str = "utf-8", **environment: str) -> Ran:
+    """`archcalc ARGUMENTS...` with these environment variables besides the process' own."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="") for _ in range(2))
+    clean = {"NO_COLOR": "", "FORCE_COLOR": "", "ARCHCALC_SPECS": "", **environment}
+    with (
+        patch.object(sys, "argv", ["archcalc", *arguments]),
+        patch.object(sys, "stdout", out),
+        patch.object(sys, "stderr", err),
+        patch.dict(os.environ, clean),
+    ):
+        try:
+            main()
+            code = 0
+        except SystemExit as done:
+            code = done.code if isinstance(done.code, int) else 1
+    for stream in (out, err):
+        stream.flush()
+    return Ran(code, *(stream.buffer.getvalue().decode(encoding) for stream in (out, err)))
+
+
+def good(*arguments: str, **environment: str) -> str:
+    """The output of a command that succeeds."""
+    ran = run(*arguments, **environment)
+    assert (ran.code, ran.err) == (0, ""), ran
+    return ran.out
+
+
+def bad(*arguments: str, **environment: str) -> str:
+    """The sentence of a command that is refused: exit code 2, nothing else printed."""
+    ran = run(*arguments, **environment)
+    assert (ran.code, ran.out) == (2, ""), ran
+    assert ran.err.startswith("error: "), ran
+    assert "Traceback" not in ran.err
+    return ran.err

@@ -1,0 +1,570 @@
+"""The command line: every command, its exit codes, and what it prints where."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from command import bad, good, run
+
+import archcalc
+from archcalc import networks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TINY = "input: [1, 8, 8]\nlayers: [conv: {name: only, out: 2, kernel: 3}]\n"
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m archcalc ARGUMENTS...` as a user runs it."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+    return subprocess.run(
+        [sys.executable, "-m", "archcalc", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        env={**clean, **environment},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return str(path)
+
+
+# As a process.
+
+
+def test_a_process_prints_a_table() -> None:
+    ran = process("table", "lenet5")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("LeNet-5, input 1x32x32\n")
+    assert "\x1b" not in ran.stdout
+
+
+def test_a_process_refuses_with_a_sentence() -> None:
+    ran = process("table", "lenet55")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("error: no network 'lenet55'; did you mean lenet5")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    for command in ("table resnet152", "explain resnet152", "table resnet152 -f csv", "schema"):
+        line = f"{sys.executable} -m archcalc {command} | head -n 1; echo ${{PIPESTATUS[0]}} >&2"
+        ran = subprocess.run(
+            ["bash", "-c", line], capture_output=True, encoding="utf-8", timeout=60, check=False
+        )
+        assert (ran.stderr, ran.stdout.count("\n")) == ("0\n", 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["table lenet5", "show lenet5", "--version"])
+def test_output_that_cannot_be_written_is_an_error(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "archcalc", *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert ran.stderr == "error: can't write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-"])
+def test_closed_streams(closing: str) -> None:
+    line = f"{sys.executable} -m archcalc table lenet5 {closing}"
+    ran = subprocess.run(["bash", "-c", line], capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0
+
+
+def test_ascii_terminals_get_ascii() -> None:
+    ran = process("table", "lenet5", PYTHONIOENCODING="ascii")
+    assert ran.returncode == 0
+    assert ran.stdout.isascii()
+    assert "###" in ran.stdout
+    assert "-----" in ran.stdout
+    assert "\\u" not in ran.stdout
+
+
+def test_what_ascii_lacks_is_spelled_out(tmp_path: Path) -> None:
+    path = tmp_path / "titled.yaml"
+    path.write_text("title: 卷积网络\n" + TINY, encoding="utf-8")
+    ran = run("table", str(path), encoding="ascii")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("\\u5377\\u79ef\\u7f51\\u7edc, input 1x8x8")
+    assert good("table", str(path)).startswith("卷积网络, input 1x8x8")
+
+
+# Help, version, usage.
+
+COMMANDS = ["table", "explain", "report", "list", "show", "schema", "validate"]
+
+
+@pytest.mark.parametrize("command", [[], *([one] for one in COMMANDS)])
+def test_help(command: list[str]) -> None:
+    for option in ("-h", "--help"):
+        assert good(*command, option).startswith("Usage: archcalc")
+
+
+def test_help_names_every_command() -> None:
+    text = good("--help")
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+
+
+def test_version() -> None:
+    assert good("--version") == f"archcalc {archcalc.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["table"],
+        ["bogus"],
+        ["table", "lenet5", "--bogus"],
+        ["table", "lenet5", "extra"],
+        ["table", "lenet5", "--batch", "x"],
+        ["table", "lenet5", "--depth", "1.5"],
+        ["table", "lenet5", "--top"],
+        ["report", "lenet5"],
+        ["explain"],
+        ["show"],
+        ["validate"],
+    ],
+)
+def test_wrong_usage(arguments: list[str]) -> None:
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error: " in ran.err
+    assert "Traceback" not in ran.err
+
+
+# table.
+
+
+def test_table_options_go_together() -> None:
+    text = good(
+        "table", "mobilenet", "--set", "alpha=0.5", "-s", "resolution=160", "--batch", "8",
+        "--dtype", "float16", "--fold", "--sort", "params", "--top", "2", "--exact",
+        "--columns", "name,params,output_bytes",
+    )  # fmt: skip
+    lines = text.splitlines()
+    assert lines[0] == "MobileNet v1 (alpha=0.5, resolution=160), input 3x160x160"
+    assert lines[4].split()[:2] == ["fc", "513,000"]  # 512*1000 + 1000
+    assert lines[4].split()[-1] == "16,000"  # 1000 outputs, 8 inputs, 2 bytes
+
+
+def test_input_replaces_the_shape() -> None:
+    text = good("table", "mobilenet", "--input", "3x192x192", "--columns", "name,output")
+    assert "input 3x192x192" in text
+    assert "32x96x96" in text
+    assert good("table", "mobilenet", "-i", "3×192×192").startswith("MobileNet v1, input 3x192")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ["", "3x", "ax4", "3x224x", "3x-1x4", "3x0x4", "3,224,224", "1x1x1x1x1x1x1x1x1", "²x3x3",
+     "3x99999999999999x3", "3"],
+)  # fmt: skip
+def test_inputs_that_cannot_be(shape: str) -> None:
+    bad("table", "mobilenet", "--input", shape)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "alpha"], "expected key=value, received 'alpha'"),
+        (["--set", "=1"], "expected key=value, received '=1'"),
+        (["--set", "alpa=1"], "mobilenet has no setting 'alpa'; did you mean alpha?"),
+        (["--set", "alpha=wide"], "alpha"),
+        (["--set", "alpha=-1"], "alpha"),
+        (["--set", "resolution=31.5"], "resolution"),
+        (["--set", "alpha=[1,"], "expected a list such as [1, 2], received '[1,'"),
+        (["--batch", "0"], "batch: expected a whole number of at least 1, received 0"),
+        (["--dtype", "float31"], "dtype: expected one of float64, float32"),
+        (["--format", "html"], "--format: expected one of terminal, markdown, csv, json, latex"),
+        (["--format", "markdwn"], "did you mean markdown?"),
+        (["--columns", "parms"], "no column 'parms'; did you mean params"),
+        (["--columns", "paper"], "mobilenet declares no table 'paper'"),
+        (["--columns", ","], "column"),
+        (["--sort", "name"], "can't sort by 'name'"),
+        (["--top", "0"], "top: expected a whole number of at least 1, received 0"),
+        (["--depth", "0"], "depth: expected a whole number of at least 1, received 0"),
+        (["--specs", "/nowhere"], "expected a directory of specs, received '/nowhere'"),
+        (["-o", "/nowhere/a.md"], "can't write '/nowhere/a.md': No such file or directory"),
+    ],
+)
+def test_table_says_what_is_wrong(arguments: list[str], said: str) -> None:
+    assert said in bad("table", "mobilenet", *arguments)
+
+
+# Howard et al. 2017, Tables 6 and 7: the width multiplier and the resolution (160: 290.7, cut off).
+WIDTHS = [("1.0", 569, 4.2), ("0.75", 325, 2.6), ("0.5", 149, 1.3), ("0.25", 41, 0.5)]
+RESOLUTIONS = [("224", 569), ("192", 418), ("160", 290), ("128", 186)]
+
+
+def test_a_list_of_values_is_the_papers_width_table() -> None:
+    text = good("list", "mobilenet@alpha=[1.0,0.75,0.5,0.25]", "-f", "json")
+    totals = [one["totals"] for one in json.loads(text)["networks"]]
+    for (_, mult_adds, params), row in zip(WIDTHS, totals, strict=True):
+        assert round(row["mult_adds"] / 10**6) == mult_adds
+        assert round(row["params"] / 10**6, 1) == params
+    shown = good("list", "mobilenet@alpha=[1.0,0.75,0.5,0.25]")
+    assert [line.split()[0] for line in shown.splitlines()[2:6]] == [
+        "mobilenet", "mobilenet@alpha=0.75", "mobilenet@alpha=0.5", "mobilenet@alpha=0.25"
+    ]  # fmt: skip
+
+
+def test_a_list_of_values_is_the_papers_resolution_table() -> None:
+    text = good("list", "mobilenet@resolution=[224,192,160,128]", "-f", "json")
+    found = [one["totals"]["mult_adds"] for one in json.loads(text)["networks"]]
+    for count, (_, printed) in zip(found, RESOLUTIONS, strict=True):
+        assert abs(count / 10**6 - printed) < 1
+
+
+def test_lists_of_two_settings_are_every_combination() -> None:
+    text = good("list", "mobilenet@alpha=[1.0,0.5],resolution=[224,128]", "-c", "name")
+    assert [line.strip() for line in text.splitlines()[2:6]] == [
+        "mobilenet", "mobilenet@resolution=128", "mobilenet@alpha=0.5",
+        "mobilenet@alpha=0.5,resolution=128",
+    ]  # fmt: skip
+
+
+def test_a_setting_that_is_a_list_itself_is_one_network() -> None:
+    text = good("list", "resnet50@units=[3,4,23,3]", "-f", "json")
+    [one] = json.loads(text)["networks"]
+    assert one["totals"]["depth"] == 101
+    text = good("list", "resnet50@units=[[3,4,6,3],[3,4,23,3]]", "-f", "json")
+    assert [one["totals"]["depth"] for one in json.loads(text)["networks"]] == [50, 101]
+
+
+def test_settings_after_the_name_and_by_option() -> None:
+    assert good("table", "mobilenet@alpha=0.5") == good("table", "mobilenet", "-s", "alpha=0.5")
+    text = good("table", "mobilenet@alpha=0.5", "-s", "alpha=0.25")
+    assert "(alpha=0.25)" in text
+
+
+# list.
+
+
+def test_list_shows_every_network() -> None:
+    lines = good("list", "--exact").splitlines()
+    found = [line.split()[0] for line in lines[2:] if line][: len(networks())]
+    assert sorted(found) == sorted(networks())
+    [lenet] = [line for line in lines if line.startswith("lenet5")]
+    assert lenet.split() == ["lenet5", "1998", "LeNet-5", "60,000", "325,680"]
+
+
+def test_list_is_sorted_by_year() -> None:
+    data = json.loads(good("list", "-f", "json"))
+    years = [one["paper"]["year"] for one in data["networks"]]
+    assert years == sorted(years)
+
+
+def test_list_leaves_out_broken_files_and_says_so(tmp_path: Path, tiny: str) -> None:
+    (tmp_path / "broken.yaml").write_text("layers: {")
+    ran = run("list", "--specs", str(tmp_path), "-f", "json")
+    assert ran.code == 0
+    assert ran.err.startswith("error: ")
+    assert "broken.yaml:" in ran.err
+    assert [one["name"] for one in json.loads(ran.out)["networks"]].count("tiny") == 1
+    assert tiny
+
+
+# show, schema, validate.
+
+
+@pytest.mark.parametrize("network", networks())
+def test_show(network: str) -> None:
+    text = good("show", network)
+    assert text.startswith(f"{network}: ")
+    assert "\nspec, " in text
+    assert "\nlayers:\n" in text
+
+
+def test_show_tells_settings_and_variants() -> None:
+    text = good("show", "resnet50")
+    assert "resnet101: ResNet-101 (units=[3, 4, 23, 3])" in text
+    assert "shortcuts=B  (one of A, B, C, none; section 3.3; none: the plain network)" in text
+    assert "authors: He, Zhang, Ren, Sun" in text
+    assert "resolution=224  (at least 32)" in text
+
+
+def test_show_of_a_file_with_tabs_and_carriage_returns(tmp_path: Path) -> None:
+    path = tmp_path / "dos.yaml"
+    path.write_bytes((TINY + "# a\tcomment\n").replace("\n", "\r\n").encode())
+    text = good("show", str(path))
+    assert "\\" not in text
+    assert "# a comment" in text.replace("    ", " ").replace("   ", " ").replace("  ", " ")
+
+
+def test_schema_is_json() -> None:
+    assert json.loads(good("schema"))["$schema"].startswith("https://json-schema.org/")
+
+
+def test_schema_into_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "archcalc.schema.json"
+    assert good("schema", "-o", str(target)) == ""
+    assert target.read_text("utf-8") == good("schema")
+
+
+def test_validate_good_and_bad_files(tmp_path: Path, tiny: str) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("input: [1, 8, 8]\nlayers: [conv: {out: 2, kernl: 3}, rleu]\n")
+    ran = run("validate", tiny, str(wrong), str(tmp_path / "missing.yaml"), tiny)
+    assert ran.code == 2
+    assert ran.out == f"{tiny}: correct, 1 network\n" * 2
+    lines = ran.err.splitlines()
+    assert all(line.startswith("error: ") for line in lines)
+    assert sum(f"{wrong}:2:" in line for line in lines) == 3
+    assert any("did you mean kernel?" in line for line in lines)
+    assert any("did you mean relu" in line for line in lines)
+    assert "missing.yaml" in lines[-1]
+
+
+def test_validate_checks_every_variant(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "input: [1, 8, 8]\nsettings: {k: 3}\nlayers: [conv: {out: 1, kernel: k}]\n"
+        "variants: {fine: {}, large: {settings: {k: 9}}}\n"
+    )
+    message = bad("validate", str(path))
+    assert "two.yaml:3" in message
+    assert "kernel 9 is larger than its padded input 8" in message
+
+
+@pytest.mark.parametrize("network", ["vgg", "resnet", "googlenet", "alexnet"])
+def test_shipped_specs_validate(network: str) -> None:
+    path = archcalc.load({"vgg": "vgg16", "resnet": "resnet50"}.get(network, network)).file
+    assert f"{path}: correct, " in good("validate", path)
+
+
+# Finding networks.
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ("VGG-16", "VGG-16 (column D)"),
+        ("vgg_16", "VGG-16 (column D)"),
+        ("resnet_50", "ResNet-50"),
+        ("ResNet 50", "ResNet-50"),
+        ("GoogLeNet", "GoogLeNet (Inception v1)"),
+        ("inception-v1", "GoogLeNet (Inception v1)"),
+        ("lenet", "LeNet-5"),
+    ],
+)
+def test_names_are_matched_loosely(asked: str, title: str) -> None:
+    assert good("table", asked, "--depth", "1").startswith(f"{title}, input")
+
+
+def test_a_path_is_a_network(tiny: str) -> None:
+    assert good("table", tiny).startswith("tiny, input 1x8x8")
+    assert "only: convolution" in good("explain", tiny, "only")
+
+
+def test_a_directory_of_ones_own(tmp_path: Path, tiny: str) -> None:
+    for options, environment in (
+        (["--specs", str(tmp_path)], {}),
+        ([], {"ARCHCALC_SPECS": str(tmp_path)}),
+        ([], {"ARCHCALC_SPECS": os.pathsep.join(["", str(tmp_path)])}),
+    ):
+        assert good("table", "tiny", *options, **environment).startswith("tiny, input")
+        assert "\ntiny " in good("list", *options, **environment)
+    assert "no network 'tiny'" in bad("table", "tiny")
+    assert tiny
+
+
+def test_a_variant_of_a_file() -> None:
+    path = archcalc.load("vgg16").file
+    assert good("table", f"{path}#vgg19").startswith("VGG-19")
+    assert "name one" in bad("table", path)
+    assert "did you mean vgg16" in bad("table", f"{path}#vgg17")
+
+
+@pytest.mark.parametrize("environment", ["/nowhere", "/nowhere:/neither"])
+def test_an_environment_variable_that_names_no_directory(environment: str) -> None:
+    assert "expected a directory of specs" in bad("list", ARCHCALC_SPECS=environment)
+
+
+# explain.
+
+
+def test_explain_a_layer() -> None:
+    text = good("explain", "alexnet", "conv1")
+    assert "(227 - 11 + 2*0)/4 + 1 = 55" in text
+    assert "10*10*1,516 = 151,600" in good("explain", "lenet5", "C3")
+
+
+def test_explain_all() -> None:
+    text = good("explain", "lenet5")
+    assert text.count("declared at") == 14
+    assert text.count("FLOPs") == 15
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "latex", "json"])
+def test_explain_formats(name: str) -> None:
+    assert good("explain", "lenet5", "C3", "--format", name)
+    assert "nothing" in bad("explain", "lenet5", "nothing", "--format", name)
+    assert "is a part of" in bad("explain", "lenet5", "s", "--format", name)
+
+
+def test_explain_has_no_csv(tmp_path: Path) -> None:
+    assert "--format: expected one of terminal, markdown, latex, json" in bad(
+        "explain", "lenet5", "-f", "csv"
+    )
+    bad("explain", "lenet5", "-o", str(tmp_path / "a.csv"))
+
+
+def test_explain_several() -> None:
+    text = good("explain", "mobilenet@alpha=[1.0,0.5]", "fc")
+    assert "1000*(1024 + 1)" in text.replace(",", "")
+    assert "1000*(512 + 1)" in text.replace(",", "")
+
+
+# Colours.
+
+
+def test_colours_are_for_terminals() -> None:
+    plain = good("table", "googlenet", "--depth", "1")
+    forced = good("table", "googlenet", "--depth", "1", FORCE_COLOR="1")
+    assert "\x1b" not in plain
+    assert "\x1b[1m" in forced
+    assert "\x1b" not in good("table", "googlenet", FORCE_COLOR="1", NO_COLOR="1")
+    assert "\x1b" not in good("table", "googlenet", "-f", "markdown", FORCE_COLOR="1")
+
+
+def test_colours_of_errors() -> None:
+    ran = run("table", "lenet55", FORCE_COLOR="1")
+    assert ran.err.startswith("\x1b[1;31merror:\x1b[0m ")
+    assert run("table", "lenet55", FORCE_COLOR="1", NO_COLOR="1").err.startswith("error: ")
+
+
+def test_a_real_terminal() -> None:
+    """A pseudo-terminal: colours, and names cut to its width."""
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    ran = subprocess.Popen(
+        [sys.executable, "-m", "archcalc", "table", "resnet50"],
+        stdout=follower,
+        stdin=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "60"},
+    )
+    os.close(follower)
+    text = b""
+    while True:
+        try:
+            some = os.read(leader, 4096)
+        except OSError:  # Linux' way to say that the other side is closed
+            break
+        if not some:
+            break
+        text += some
+    assert ran.wait(timeout=60) == 0
+    assert b"\x1b[1m" in text
+    assert "…".encode() in text
+
+
+# What a file holds can't steer a terminal.
+
+HOSTILE = """
+input: [1, 8, 8]
+title: "ti\\e[31mtle\\x9b2J\\r\\u202ereversed"
+doc: "\\e]0;owned\\a"
+paper: {title: "pa\\e[32mper", authors: "au\\x1bthors"}
+settings: {word: red}
+aliases: ["al\\e[34mias"]
+blocks:
+  part:
+    arguments: {how: "x"}
+    layers: [conv: {out: 1, kernel: 1}]
+layers:
+  - conv: {name: a, out: 2, kernel: 3, label: "la\\e[35mbel\\nnext {word}"}
+  - part: {how: "\\e[36mhow"}
+tables: {mine: {source: "so\\e[37murce", columns: {"he\\e[38mading": type, how: how}}}
+"""
+
+
+ESCAPE = "\x1b[31m"
+
+
+def shown_safely(tmp_path: Path, command: str) -> int:
+    """Run a command on the hostile file; whatever it prints is printable."""
+    path = tmp_path / f"hostile{ESCAPE}.yaml"
+    path.write_text(HOSTILE)
+    places = {"FILE": str(path), "ESC": ESCAPE}
+    words = [part for part in command.split(" ")]
+    for mark, text in places.items():
+        words = [word.replace(mark, text) for word in words]
+    ran = run(*words)
+    assert "Traceback" not in ran.err
+    for text in (ran.out, ran.err):
+        assert all(sign.isprintable() or sign == "\n" for sign in text)
+    return ran.code
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "table FILE",
+        "table FILE --columns name,type,how",
+        "table FILE --columns mine",
+        "table FILE --columns mine -f markdown",
+        "table FILE --columns name,type,how -f csv",
+        "table FILE -f json",
+        "table FILE --columns name,type,how -f latex",
+        "explain FILE",
+        "explain FILE a",
+        "explain FILE -f markdown",
+        "explain FILE -f json",
+        "explain FILE -f latex",
+        "list FILE",
+        "list FILE -f json",
+        "show FILE",
+        "validate FILE",
+    ],
+)
+def test_no_escape_sequence_of_a_file_reaches_the_terminal(tmp_path: Path, command: str) -> None:
+    assert shown_safely(tmp_path, command) == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "table FILE -s word=ESC",
+        "table FILE -s ESCword=1",
+        "explain FILE ESCno",
+        "validate ESCno.yaml",
+        "table FILE --columns ESCno",
+        "table FILE --sort ESCno",
+        "table FILE --dtype ESCno",
+        "table FILE -f ESCno",
+        "table FILE -o ESCno",
+        "table FILE -i ESCno",
+        "table ESCno",
+        "table FILE#ESCno",
+        "table lenet5@ESCno=1",
+        "list --specs ESCno",
+    ],
+)
+def test_no_escape_sequence_of_an_argument_comes_back(tmp_path: Path, command: str) -> None:
+    assert shown_safely(tmp_path, command) in ((0, 2) if "-s word" in command else (2,))
+
+
+def test_json_of_hostile_text_is_still_json(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.yaml"
+    path.write_text(HOSTILE)
+    data = json.loads(good("table", str(path), "-f", "json"))
+    assert data["network"]["title"] == "ti\x1b[31mtle\x9b2J\r\u202ereversed"
