@@ -49,7 +49,7 @@ def analyze(
     the input shape (channels first, without the batch). Mult-Adds, FLOPs and bytes are for the
     whole batch. Raises ArchcalcError's subclasses.
     """
-    given = {name: exact(value) for name, value in {**(settings or {}), **more}.items()}
+    given = exact_settings({**(settings or {}), **more})
     if isinstance(network, Graph):
         if given or input is not None:
             raise SettingError("a graph has no settings: expected none, received some")
@@ -81,7 +81,7 @@ def analyze_all(
     `mobilenet@alpha=[1.0,0.75,0.5,0.25]` is four.
     """
     spec, own = request(asked, specs)
-    given = {**own, **{name: exact(value) for name, value in (settings or {}).items()}}
+    given = {**own, **exact_settings(settings or {})}
     return [
         analyze(spec, batch=batch, dtype=dtype, input=input, settings=one)
         for one in combinations(spec, given)
@@ -165,9 +165,29 @@ def combinations(spec: Spec, given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def exact(value: Any) -> Any:
     """A Python value as settings hold it: floats as the decimals they print."""
-    if isinstance(value, float):
-        from fractions import Fraction
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [exact(item) for item in value]
+    from fractions import Fraction
+    from math import isfinite
+    from numbers import Rational
 
-        exactly = Fraction(repr(value))
-        return exactly.numerator if exactly.denominator == 1 else exactly
-    return [exact(item) for item in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, float) and isfinite(value):
+        value = Fraction(repr(float(value)))
+    if not isinstance(value, Rational):
+        what = "a number, true, false, a word or a list of these"
+        raise SettingError(f"expected {what}, received {received(value)}")
+    above, below = int(value.numerator), int(value.denominator)
+    return above if below == 1 else Fraction(above, below)
+
+
+def exact_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting exactly; an error names the setting."""
+    found = {}
+    for name, value in settings.items():
+        try:
+            found[name] = exact(value)
+        except SettingError as error:
+            raise SettingError(f"{name}: {error.message}") from None
+    return found

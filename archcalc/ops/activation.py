@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archcalc.formula import ZERO, Derived, formula
+from archcalc.formula import Derived, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
     Dimensions,
-    Op,
     Parameter,
     Shapes,
+    Unweighted,
     Weightless,
     elements,
     per_output,
@@ -66,7 +66,7 @@ class LeakyReLU(Elementwise):
     slope: float = f.real(0.01, doc="slope for negative inputs")
 
 
-class PReLU(Op):
+class PReLU(Unweighted):
     """Leaky ReLU with a trainable slope for each channel (He et al. 2015)."""
 
     kind = "prelu"
@@ -85,15 +85,6 @@ class PReLU(Op):
 
     def params(self, inputs: Shapes) -> Derived:
         return formula("c")(c=1 if self.shared else inputs[0][0])
-
-    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return ZERO
-
-    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return ZERO
-
-    def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return ZERO
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"comparisons": per_output(outputs), "multiplications": per_output(outputs)}

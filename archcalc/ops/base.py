@@ -40,7 +40,17 @@ from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Windows
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HELD", "OPERATIONS", "POINTWISE", "WHOLE", "Facts", "Op", "Parameter", "Weightless"]
+__all__ = [
+    "HELD",
+    "OPERATIONS",
+    "POINTWISE",
+    "WHOLE",
+    "Facts",
+    "Op",
+    "Parameter",
+    "Unweighted",
+    "Weightless",
+]
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
@@ -198,14 +208,8 @@ class Op:
         raise LayerError(f"{self.kind} takes {wanted} inputs, received {count}")
 
 
-class Weightless(Op):
-    """Kinds without parameters: they state that everything weights would give is 0."""
-
-    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
-        return ()
-
-    def params(self, inputs: Shapes) -> Derived:
-        return ZERO
+class Unweighted(Op):
+    """Kinds that are none "with weights", though they may have parameters (norms, PReLU)."""
 
     def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
         return ZERO
@@ -214,6 +218,16 @@ class Weightless(Op):
         return ZERO
 
     def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
+        return ZERO
+
+
+class Weightless(Unweighted):
+    """Kinds without parameters: they state that everything weights would give is 0."""
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        return ()
+
+    def params(self, inputs: Shapes) -> Derived:
         return ZERO
 
 

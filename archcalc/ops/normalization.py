@@ -9,9 +9,9 @@ from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
     Dimensions,
-    Op,
     Parameter,
     Shapes,
+    Unweighted,
     Weightless,
     elements,
     per_output,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _Norm(Op):
+class _Norm(Unweighted):
     """A scale and a shift for each channel; not a kind with weights in LeCun's sense."""
 
     role = "normalization"
@@ -40,15 +40,6 @@ class _Norm(Op):
 
     def params(self, inputs: Shapes) -> Derived:
         return formula("2*c")(c=inputs[0][0]) if self.affine else ZERO
-
-    def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return ZERO
-
-    def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return ZERO
-
-    def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return ZERO
 
 
 class BatchNorm(_Norm):

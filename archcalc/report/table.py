@@ -171,11 +171,12 @@ def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable |
 
 def _declared_columns(analysis: Analysis, declared: DeclaredTable) -> tuple[Column, ...]:
     arguments = _arguments(analysis)
-    return tuple(first_of(keys, heading, arguments) for heading, keys in declared.columns.items())
+    columns = declared.columns.items()
+    return tuple(first_of(keys, one_line(heading), arguments) for heading, keys in columns)
 
 
 def _declared_notes(analysis: Analysis, declared: DeclaredTable) -> list[str]:
-    notes = [f"As {declared.source} heads its columns."] if declared.source else []
+    notes = [one_line(f"As {declared.source} heads its columns.")] if declared.source else []
     present = {row.kind for row in (*analysis.layers, *analysis.blocks)}
     hidden = ", ".join(kind for kind in declared.hide if kind in present)
     return notes + ([f"Rows left out, though in the total: {hidden}."] if hidden else [])
