@@ -33,24 +33,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
 
 from archcalc.errors import LayerError, did_you_mean
-from archcalc.formula import ZERO, Derived, Sum, formula
+from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
-from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "HELD",
-    "OPERATIONS",
-    "POINTWISE",
-    "WHOLE",
-    "Facts",
-    "Op",
-    "Parameter",
-    "Unweighted",
-    "Weightless",
-]
+    from archcalc.ops.window import Windows
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
@@ -305,12 +294,3 @@ def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:
     """Output elements times something an element: `55*55*96*(2*n + 3)`."""
     text, sizes = elements(outputs[0])
     return formula(text + (f"*{times}" if times else ""))(**sizes, **values)
-
-
-def total(values: Mapping[str, Derived]) -> Derived:
-    """The sum of several derived numbers."""
-    return Sum(values.values())
-
-
-def axis_windows(rank: int, window: AxisWindow) -> Windows:
-    return (window,) * rank
