@@ -51,6 +51,8 @@ SUMMED = [
     "output_bytes", "weight_bytes", "bytes_moved", *OPERATIONS,
 ]  # fmt: skip
 
+TINY = "input: [1, 8, 8]\nlayers: [conv: {name: only, out: 2, kernel: 3}]\n"
+
 # 10^6 channels in and out, 3x3 kernels, 10^5 x 10^5 positions.
 HUGE = """
 input: [1000000, 100000, 100000]
@@ -389,6 +391,17 @@ def test_report_in_markdown(tmp_path: Path) -> None:
     for group in groups:
         if group.startswith("|"):
             assert len({len(cells(line)) for line in group.splitlines()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arxiv", "linked"),
+    [("1409.4842", True), ("cs/0112017", True), ("x) [a](javascript:y", False), ("1\n# h", False)],
+)
+def test_report_links_what_is_an_arxiv_number(arxiv: str, linked: bool) -> None:
+    spec = library.parse(TINY + f"paper: {{title: t, arxiv: {json.dumps(arxiv)}}}\n", "tiny.yaml")
+    text = "".join(study.pieces([analyze(spec)], "markdown"))
+    assert (f"[arXiv:{arxiv}](https://arxiv.org/abs/{arxiv})" in text) is linked
+    assert ("(http" in text) is linked
 
 
 def test_report_in_csv(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from archcalc.errors import LayerError
 from archcalc.formula import Value
 from archcalc.ops import KINDS, OPERATIONS, Op
 from archcalc.ops.window import (
+    HELD,
     POINTWISE,
     WHOLE,
     Adaptive,
@@ -612,6 +613,8 @@ JOINING = [
     row("concat", {}, [(3, 4)], (3, 4)),
     row("add", {}, [MAPS, MAPS], MAPS, flops=ELEMENTS),
     row("add", {}, [MAPS, MAPS, MAPS], MAPS, flops=2 * ELEMENTS),
+    row("add", {}, [MAPS], MAPS),
+    row("multiply", {}, [MAPS], MAPS),
     row("multiply", {}, [MAPS, MAPS], MAPS, flops=ELEMENTS),
     # Hu et al. 2018: a gate with one value a channel.
     row("multiply", {"gates": [1]}, [MAPS, (8, 1, 1)], MAPS, flops=ELEMENTS),
@@ -712,6 +715,25 @@ def test_a_default_equals_the_same_value_given() -> None:
     assert hash(KINDS["lrn"]()) == hash(KINDS["lrn"](alpha=1e-4))
 
 
+def test_defaults_are_the_papers_and_pytorchs() -> None:
+    """Krizhevsky et al. 2012, section 3.3; LeCun et al. 1998, appendix A; torch.nn's modules."""
+    assert KINDS["lrn"]() == KINDS["lrn"](size=5, alpha=1e-4, beta=0.75, k=2)
+    assert KINDS["scaledtanh"]() == KINDS["scaledtanh"](amplitude=1.7159, slope=2 / 3)
+    assert KINDS["dropout"]() == KINDS["dropout"](rate=0.5)
+    assert KINDS["leakyrelu"]() == KINDS["leakyrelu"](slope=0.01)
+    assert KINDS["elu"]() == KINDS["elu"](alpha=1)
+    assert KINDS["conv"](out=1, kernel=1).values() == {
+        "out": 1,
+        "kernel": 1,
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": True,
+        "table": None,
+    }
+
+
 def test_ops_differ_with_any_field() -> None:
     ops = {r.op for r in ROWS}
     assert len(ops) == len({(r.op.kind, repr(r.op)) for r in ROWS})
@@ -722,6 +744,29 @@ def test_ops_differ_with_any_field() -> None:
 
 def test_every_kind_has_a_row() -> None:
     assert {r.op.kind for r in ROWS} == set(KINDS)
+
+
+def test_kinds_with_weights_and_only_they_have_neurons() -> None:
+    """LeCun et al. 1998: what counts towards depth; norms and PReLU don't."""
+    weighted = {kind for kind, op in KINDS.items() if op.weighted}
+    assert weighted == {"conv", "convtranspose", "linear", "subsample", "rbf"}
+    for r in ROWS:
+        elements = sum(math.prod(shape) for shape in r.outputs)
+        assert r.neurons == (elements if r.op.weighted else 0)
+
+
+def test_gates_and_switches_are_held_constant() -> None:
+    gate = KINDS["multiply"](gates=[1])
+    assert gate.windows((MAPS, MAPS)) == (POINTWISE, HELD)
+    assert KINDS["multiply"](gates=0).windows((MAPS, MAPS)) == (HELD, POINTWISE)
+    assert KINDS["multiply"]().windows((MAPS, MAPS)) == (POINTWISE, POINTWISE)
+    assert KINDS["maxunpool"](kernel=2).windows(((1, 2), (1, 2)))[1] == HELD
+    assert HELD != POINTWISE != WHOLE
+
+
+def test_an_unpooling_may_be_a_little_smaller() -> None:
+    shapes = ((8, 3), (8, 3))
+    assert KINDS["maxunpool"](kernel=2, size=5).facts(shapes).outputs == ((8, 5),)
 
 
 def test_what_an_op_does_not_state_is_an_error() -> None:
@@ -802,6 +847,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("maxunpool", {"kernel": 2}, [(8, 3, 3)], "maxunpool takes 2 inputs, received 1"),
     ("maxunpool", {"kernel": 2}, [(8, 3, 3), (8, 3, 4)], "the switches' shape"),
     ("maxunpool", {"kernel": 2, "size": 8}, [(8, 3), (8, 3)], "size: expected 6, or less than"),
+    ("maxunpool", {"kernel": 2, "size": 4}, [(8, 3), (8, 3)], "size: expected 6, or less than"),
     # windows
     ("maxpool", {"kernel": 3, "padding": 2}, [(3, 9, 9)], "at most half the kernel 3, received 2"),
     ("avgpool", {"kernel": 2, "padding": [[0, 2]]}, [(3, 9)], "at most half the kernel 2"),

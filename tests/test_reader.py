@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
@@ -213,6 +212,7 @@ def test_bomb_is_refused_at_once(name: str) -> None:
     assert error.place is not None
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits a process's memory")
 def test_bombs_take_no_memory() -> None:
     """A process of its own, which may not have more than 300 MB."""
     code = (
@@ -234,7 +234,6 @@ def test_bombs_take_no_memory() -> None:
         )
         assert done.stderr == ""
         assert "expected at most" in done.stdout
-    assert resource.getrlimit(resource.RLIMIT_AS) != (300 * 2**20,) * 2  # ours is as it was
 
 
 def test_many_nodes_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from archcalc.analysis.explain import explain
@@ -81,8 +82,9 @@ def _paper(analysis: Analysis) -> Iterator[str]:
     said = [spec.paper.get(key, "") for key in ("authors", "title", "venue", "year")]
     if any(said):
         yield f"\n{escaped('. '.join(part for part in said if part))}."
-        arxiv = spec.paper.get("arxiv")
-        yield f" [arXiv:{arxiv}](https://arxiv.org/abs/{arxiv}).\n" if arxiv else "\n"
+        arxiv = spec.paper.get("arxiv", "")
+        known = re.fullmatch(r"[\w.-]+(/\d+)?", arxiv, re.ASCII)
+        yield f" [arXiv:{arxiv}](https://arxiv.org/abs/{arxiv}).\n" if known else "\n"
     if analysis.settings:
         values = [f"{name} = {shown(value)}" for name, value in analysis.settings.items()]
         yield f"\nSettings: {escaped(', '.join(values))}.\n"
