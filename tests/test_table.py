@@ -500,6 +500,20 @@ def test_the_title_tells_what_was_set() -> None:
     assert tabulate(analyze("mobilenet", alpha=1)).title == "MobileNet v1, input 3x224x224"
 
 
+def test_wide_characters_take_two_cells() -> None:
+    from rich.cells import cell_len
+
+    text = """
+    input: [1, 8]
+    layers:
+      - conv: {name: a, out: 1, kernel: 1, label: 卷积}
+      - relu: {label: activation}
+    """
+    table = tabulate(analyze(library.parse(text, "wide.yaml")), columns=["type", "params"])
+    rows = [line for line in lines(table) if line.startswith(("卷积", "activation"))]
+    assert [cell_len(row) for row in rows] == [len("activation") + 2 + len("Params")] * 2
+
+
 # Figures.
 
 

@@ -39,6 +39,7 @@ class Signs(NamedTuple):
 
 UNICODE = Signs("▏▎▍▌▋▊▉█", "─", "…")
 ASCII = Signs("#", "-", "~")
+DRAWN = frozenset("".join(UNICODE))  # each takes one cell: no need to ask rich
 
 
 def show(table: Table, stream: TextIO | None = None, *, exact: bool = False) -> None:
@@ -204,7 +205,7 @@ def _widths(rows: list[list[str]], columns: Sequence[Column], width: int | None)
 
 def cell_width(text: str) -> int:
     """Terminal cells a text takes; Chinese characters take two."""
-    if text.isascii():
+    if text.isascii() or all(sign.isascii() or sign in DRAWN for sign in text):
         return len(text)
     from rich.cells import cell_len
 
