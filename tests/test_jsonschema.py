@@ -71,7 +71,7 @@ RIGHT = {
     ),
     "a number as name": in_a_network("relu: {name: 5}", "tanh: {from: 5}"),
     "join of layers": in_a_network("relu", "add: {from: [input, relu1]}"),
-    "join of branches": in_a_network("concat: {1x1: [relu], axis: 1, label: both, 3x3: []}"),
+    "join of branches": in_a_network("concat: {1x1: [relu], label: both, 3x3: []}"),
     "unpooling": in_a_network(
         "maxpool: {kernel: 2, switches: true}", "maxunpool: {kernel: 2, switches: maxpool1}"
     ),

@@ -608,7 +608,6 @@ MOVING = [
 INCEPTION_3A = [(64, 28, 28), (128, 28, 28), (32, 28, 28), (32, 28, 28)]
 JOINING = [
     row("concat", {}, INCEPTION_3A, (256, 28, 28)),
-    row("concat", {"axis": 2}, [(3, 4, 5), (3, 4, 1)], (3, 4, 6)),
     row("concat", {}, [(3,), (4,)], (7,)),
     row("concat", {}, [(3, 4)], (3, 4)),
     row("add", {}, [MAPS, MAPS], MAPS, flops=ELEMENTS),
@@ -839,7 +838,6 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("add", {}, [(8, 5, 5), (8, 5, 4)], "expected all equal, received 8x5x5 and 8x5x4"),
     ("concat", {}, [(8, 5, 5), (3, 5, 4)], "expected *x5x5, received 8x5x5 and 3x5x4"),
     ("concat", {}, [(8, 5, 5), (8,)], "branches' shapes don't match"),
-    ("concat", {"axis": 3}, [(8, 5, 5)], "axis: expected 0 to 2, received 3"),
     ("multiply", {}, [(8, 5, 5), (4, 1, 1)], "expected 8x5x5 or one value a channel"),
     ("multiply", {}, [(8, 5, 5), (8, 5, 1)], "expected 8x5x5 or one value a channel"),
     ("relu", {}, [(1,), (1,)], "relu takes 1 inputs, received 2"),

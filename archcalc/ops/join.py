@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.errors import LayerError
 from archcalc.ops import fields as f
 from archcalc.ops.base import Dimensions, Shapes, Weightless, per_output, spelled
-from archcalc.ops.window import HELD, POINTWISE, Windows
+from archcalc.ops.window import HELD, POINTWISE, Nearest, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,12 @@ class Multiply(Weightless):
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         gates = self.gates if isinstance(self.gates, tuple) else (self.gates,)
-        return tuple(HELD if i in gates else POINTWISE for i in range(len(inputs)))
+        [largest] = self.output(inputs)
+        spread = tuple(Nearest(1, int(size)) for size in largest[1:])  # one value for all positions
+        return tuple(
+            HELD if i in gates else POINTWISE if shape == largest else spread
+            for i, shape in enumerate(inputs)
+        )
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"multiplications": per_output(outputs, "(n - 1)", n=len(inputs))}

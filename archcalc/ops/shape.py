@@ -252,33 +252,22 @@ def _nearest(n: int, m: int) -> AxisWindow:
 
 
 class Concat(_Move):
-    """Channels of several inputs, one after another (or along another axis)."""
+    """The channels of several inputs, one after another (Szegedy et al. 2014)."""
 
     kind = "concat"
     title = "concat"
     role = "join"
     arity = (1, 100_000)
-    axis: int = f.integer(0, doc="0 the channels, 1 and up the spatial axes", minimum=0)
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
-        first, axis = inputs[0], self.axis
-        _axis_size(first, axis)
-        for other in inputs[1:]:
-            if len(other) != len(first) or _but(other, axis) != _but(first, axis):
-                raise LayerError(
-                    "concat: branches' shapes don't match: expected "
-                    f"{_open(first, axis)}, received {' and '.join(map(spelled, inputs))}"
-                )
-        joined = Sum(constant(shape[axis]) for shape in inputs)
-        return ((*map(given, first[:axis]), joined, *map(given, first[axis + 1 :])),)
+        first = inputs[0]
+        if any(len(shape) != len(first) or shape[1:] != first[1:] for shape in inputs):
+            expected = "x".join(["*", *map(str, first[1:])])
+            raise LayerError(
+                f"concat: branches' shapes don't match: expected {expected}, "
+                f"received {' and '.join(map(spelled, inputs))}"
+            )
+        return ((Sum(constant(shape[0]) for shape in inputs), *map(given, first[1:])),)
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         return (POINTWISE,) * len(inputs)
-
-
-def _but(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return shape[:axis] + shape[axis + 1 :]
-
-
-def _open(shape: tuple[int, ...], axis: int) -> str:
-    return "x".join("*" if i == axis else str(n) for i, n in enumerate(shape))

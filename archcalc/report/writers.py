@@ -93,8 +93,11 @@ def to_csv(table: Table, exact: bool) -> Iterator[str]:
     """Every column and exact figures, or the columns that were asked for."""
     if table.all_columns:
         return csv_pieces(table.records())
+    keys = [column.key for column in table.columns]
+    heads = [c.heading if keys.count(c.key) > 1 else c.key for c in table.columns]
     return csv_pieces(
-        {column.key: column.get(row) for column in table.columns} for row in table.rows
+        {head: one.get(row) for head, one in zip(heads, table.columns, strict=True)}
+        for row in table.rows
     )
 
 
