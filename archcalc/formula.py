@@ -123,6 +123,25 @@ class Sum:
         return " + ".join(term.text() for term in self.terms) or "0"
 
 
+class Ratio:
+    """One whole number over another; 0 over nothing is 0."""
+
+    __slots__ = ("above", "below", "number")
+
+    def __init__(self, above: int, below: int) -> None:
+        self.above = above
+        self.below = below or 1
+        self.number = self.above / self.below
+
+    def symbols(self) -> str:
+        """The equation in symbols."""
+        return "m/n"
+
+    def text(self) -> str:
+        """The equation with the numbers in."""
+        return f"{self.above}/{self.below}"
+
+
 def constant(number: int) -> Value:
     """A number that is given, not computed: its text is itself."""
     return Value(number, "n", {"n": number})

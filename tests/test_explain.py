@@ -143,6 +143,7 @@ def figures(row: Row) -> dict[str, Any]:
         "bytes moved": row.bytes_moved,
         "arithmetic intensity": row.arithmetic_intensity,
         "share of Mult-Adds": row.share,
+        "share of params": row.params_share,
     }
     if row.buffers:
         found["buffers"] = row.buffers
@@ -173,8 +174,7 @@ def field_figures(row: Row) -> dict[str, Any]:
         if isinstance(field, AxisField):
             found[f"receptive field size, {word}"] = field.size
             found[f"receptive field start, {word}"] = field.start
-            if field.uniform:
-                found[f"receptive field stride, {word}"] = field.stride
+            found[f"receptive field stride, {word}"] = field.stride
     return found
 
 
@@ -423,6 +423,7 @@ def test_json_carries_every_derivation(name: str) -> None:
         for derivation in layer["derivations"]:
             assert set(derivation) == {"quantity", "formula", "expression", "value"}
             value = derivation["value"]
+            value = Fraction(value) if isinstance(value, str) else value  # a stride such as 32/3
             result = evaluated(derivation["expression"])
             assert (float(result) if isinstance(value, float) else result) == value
 

@@ -519,7 +519,7 @@ NORMALIZATION = [
     row("batchnorm", {}, (64, 8, 8), (64, 8, 8), params=128, buffers=128, flops=2 * 4096),
     row("batchnorm", {"affine": False}, (10,), (10,), buffers=20, flops=20),
     # One group of m = 192: 7m + 2 (see `_Statistics`); 5m + 2 without scale and shift.
-    row("layernorm", {}, (12, 4, 4), (12, 4, 4), params=24, flops=7 * 192 + 2),
+    row("layernorm", {}, (12, 4, 4), (12, 4, 4), params=2 * 12 * 4 * 4, flops=7 * 192 + 2),
     row("layernorm", {"affine": False}, (192,), (192,), flops=5 * 192 + 2),
     # Three groups of 64.
     row("groupnorm", {"groups": 3}, (12, 4, 4), (12, 4, 4), params=24, flops=7 * 192 + 6),

@@ -534,7 +534,8 @@ def test_wide_characters_take_two_cells() -> None:
         (15_470_264_320, "15.5 G"),
         (10**15, "1.00 P"),
         (10**18, "1.00 E"),
-        (1234 * 10**18, "1234 E"),
+        (123 * 10**18, "123 E"),
+        (1234 * 10**18, "1.23e+21"),  # no prefix beyond
     ],
 )
 def test_prefixes(value: int, text: str) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc.formula import Derived, formula
+from archcalc.ops import OPERATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,10 +44,27 @@ class Costs(NamedTuple):
         """Operations that are not Mult-Adds, in the order of `ops.OPERATIONS`."""
         return self[3:8]
 
-    @property
-    def flops(self) -> int:
-        """2 x Mult-Adds + every other operation."""
-        return 2 * self.mult_adds + sum(self[3:8])
+    # What follows from these, as formulas: rows take the numbers, explanations the texts.
+
+    def flops(self, batch: int) -> Derived:
+        """2 x Mult-Adds + every other operation, for the batch."""
+        others = dict(zip(OPERATIONS, self.operations, strict=True))
+        text = " + ".join(["2*mult_adds", *(kind for kind, count in others.items() if count)])
+        values = {kind: count * batch for kind, count in others.items() if count}
+        return formula(text)(mult_adds=self.mult_adds * batch, **values)
+
+    def output_bytes(self, batch: int, size: int) -> Derived:
+        """Bytes of the outputs of a batch, at `size` bytes an element."""
+        return formula("n*b*e")(n=self.outputs, b=batch, e=size)
+
+    def weight_bytes(self, size: int) -> Derived:
+        """Bytes of params and buffers."""
+        return formula("(params + buffers)*e")(params=self.params, buffers=self.buffers, e=size)
+
+    def bytes_moved(self, batch: int, size: int) -> Derived:
+        """Bytes of inputs, outputs and weights, once each."""
+        values = {"n_in": self.inputs, "n_out": self.outputs, "b": batch, "w": self.read, "e": size}
+        return formula("((n_in + n_out)*b + w)*e")(**values)
 
 
 NOTHING = Costs(*[0] * 13)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis import receptive_field as rf
 from archcalc.formula import Derived, Sum, constant, formula
-from archcalc.ops.base import AXIS_WORDS, OPERATIONS, axes
+from archcalc.ops.base import AXIS_WORDS, axes
 from archcalc.ops.window import HELD, POINTWISE, Sliding
 
 if TYPE_CHECKING:
@@ -111,24 +111,14 @@ def _layer(row: Row, node: Node) -> Iterator[Derivation]:
 
 def _sizes(node: Node) -> Iterator[Derivation]:
     """Padding where a word stands for it, and each output dimension that is derived."""
-    op: Any = node.op
-    inputs = node.facts.inputs
-    if isinstance(getattr(op, "padding", None), str) and op.padding != "valid":
-        yield from _padding(op, inputs[0][1:])
+    op, inputs = node.op, node.facts.inputs
+    for quantity, derived in op.resolved(inputs).items():
+        yield _derivation(quantity, derived)
     for port, dimensions in zip(op.ports, op.output(inputs), strict=True):
         of = "" if port == "output" else f" of {port}"
         for word, dimension in zip(_dimension_words(len(dimensions)), dimensions, strict=True):
             if not isinstance(dimension, int):
                 yield _derivation(f"output {word}{of}", dimension)
-
-
-def _padding(op: Any, sizes: tuple[int, ...]) -> Iterator[Derivation]:
-    from archcalc.ops.conv import slides
-    from archcalc.ops.window import same_padding
-
-    words = _dimension_words(len(sizes) + 1)[1:]
-    for word, n, slide in zip(words, sizes, slides(op, sizes), strict=True):
-        yield _derivation(f"padding, {word}, both sides", same_padding(n, slide))
 
 
 def _dimension_words(count: int) -> list[str]:
@@ -160,32 +150,28 @@ def _counts(row: Row, node: Node) -> Iterator[Derivation]:
     yield _scaled("Mult-Adds", op.mult_adds(inputs, outputs), scale)
     for kind, derived in op.operations(inputs, outputs).items():
         yield _scaled(kind, derived, scale)
-    others = {kind: n for kind, n in zip(OPERATIONS, row.operations, strict=True) if n}
-    flops = formula(" + ".join(["2*mult_adds", *others]))(mult_adds=row.mult_adds, **others)
-    yield _derivation("FLOPs", flops)
-    yield _scaled("connections", op.connections(inputs, outputs), node.times)
-    yield _scaled("neurons", op.neurons(inputs, outputs), node.times)
+    yield _derivation("FLOPs", row.costs.flops(row.analysis.batch))
+    yield _scaled("connections", op.connections(inputs, outputs), node.times, "t")
+    yield _scaled("neurons", op.neurons(inputs, outputs), node.times, "t")
 
 
-def _scaled(quantity: str, derived: Derived, times: int) -> Derivation:
-    """A count for one input, times the batch and the applications where they are not 1."""
-    if times == 1:
+def _scaled(quantity: str, derived: Derived, times: int, letter: str = "b") -> Derivation:
+    """A count for one input, times the batch or the applications where they are not 1."""
+    if times == 1 or derived.number == 0:
         return _derivation(quantity, derived)
     symbols, text = derived.symbols(), derived.text()
-    return Derivation(quantity, f"({symbols})*b", f"({text})*{times}", derived.number * times)
+    return Derivation(
+        quantity, f"({symbols})*{letter}", f"({text})*{times}", derived.number * times
+    )
 
 
 def _bytes(row: Row, node: Node) -> Iterator[Derivation]:
     batch, size = row.analysis.batch, row.analysis.itemsize
     costs = row.costs
     yield _derivation("output elements", _output_elements(node))
-    yield _derivation("output bytes", formula("n*b*e")(n=costs.outputs, b=batch, e=size))
-    weights = formula("(params + buffers)*e")(params=row.params, buffers=row.buffers, e=size)
-    yield _derivation("weight bytes", weights)
-    moved = formula("((n_in + n_out)*b + w)*e")(
-        n_in=costs.inputs, n_out=costs.outputs, b=batch, w=costs.read, e=size
-    )
-    yield _derivation("bytes moved", moved)
+    yield _derivation("output bytes", costs.output_bytes(batch, size))
+    yield _derivation("weight bytes", costs.weight_bytes(size))
+    yield _derivation("bytes moved", costs.bytes_moved(batch, size))
 
 
 def _output_elements(node: Node) -> Derived:
@@ -202,11 +188,8 @@ def _output_elements(node: Node) -> Derived:
 
 
 def _ratios(row: Row) -> Iterator[Derivation]:
-    for quantity, whole, value in (
-        ("arithmetic intensity", row.bytes_moved, row.arithmetic_intensity),
-        ("share of Mult-Adds", row.analysis.totals.mult_adds, row.share),
-    ):
-        yield Derivation(quantity, "m/n", f"{row.mult_adds}/{max(1, whole)}", value)
+    for quantity, ratio in row.ratios().items():
+        yield Derivation(quantity, ratio.symbols(), ratio.text(), ratio.number)
 
 
 # A block, or the network: sums.
@@ -273,13 +256,13 @@ def _step_formulas(
     analysis: Analysis, node: Node, axis: int, field: rf.AxisField
 ) -> Mapping[str, Derived]:
     befores = _fields_before(analysis, node, axis)
-    if len(befores) == 1 and all(isinstance(b, rf.AxisField) and b.uniform for _, b in befores):
+    if len(befores) == 1 and isinstance(befores[0][1], rf.AxisField):
         position, before = befores[0]
         window = _window_of(node, position, axis)
-        if isinstance(window, Sliding):
-            return _sliding(before, window)
-        if window is None:
-            return _kept(before)
+        step = _sliding(before, window) if isinstance(window, Sliding) else _kept(before)
+        told = window is None or isinstance(window, Sliding)
+        if told and all(getattr(field, name) == one.number for name, one in step.items()):
+            return step
     even = field.uniform and all(isinstance(b, rf.AxisField) and b.uniform for _, b in befores)
     if even and all(_window_of(node, position, axis) is None for position, _ in befores):
         return _union([before for _, before in befores], field)
@@ -350,6 +333,7 @@ def _hull(along: rf.Along, field: rf.AxisField) -> Mapping[str, Derived]:
     first, last = rf.widest(along) or (field.start, field.start + field.size - 1)
     return {
         "size": formula("last - first + 1")(last=last, first=first),
+        "stride": formula("j")(j=field.stride),
         "start": formula("a")(a=field.start),
     }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis import receptive_field as rf
+from archcalc.formula import Ratio
 from archcalc.graph import Node, Scope
 from archcalc.ops.window import Fractional, Sliding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.costs import Costs
@@ -125,24 +126,17 @@ class Row:
 
     @property
     def window(self) -> Window | None:
-        """The window of a layer; of a block, its exit's, where pointwise layers follow one."""
-        node = self.node or self.last
-        if self.node is None:
-            node = self._windowed(node)
-        windows = node.facts.windows[0] if node.facts.windows else None
-        if not isinstance(windows, tuple) or node.op.kind in ("pad", "slice", "upsample"):
+        """The window of a layer; of a block without joins, its only one but 1x1 of stride 1."""
+        if self.node is not None:
+            return _window(self.node)
+        if self.scope is None or self.scope.parent is None:
             return None
-        slides = [window for window in windows if isinstance(window, (Sliding, Fractional))]
-        return _window(slides) if slides and len(slides) == len(windows) else None
-
-    def _windowed(self, node: Node) -> Node:
-        """The exit, or the layer before it where norms and activations follow."""
-        while node.op.role in ("normalization", "activation", "dropout") and node.inputs:
-            before = self.analysis.graph.nodes[node.inputs[0].node]
-            if self.scope is None or not before.path.startswith(f"{self.scope.path}/"):
-                return node
-            node = before
-        return node
+        nodes = list(self.scope.nodes())
+        if any(len(node.inputs) > 1 for node in nodes):
+            return None
+        windows = filter(None, map(_window, nodes))
+        telling = [window for window in windows if {*window.kernel, *window.stride} != {1}]
+        return telling[0] if len(telling) == 1 else None
 
     @property
     def groups(self) -> int | None:
@@ -169,7 +163,7 @@ class Row:
 
     @property
     def flops(self) -> int:
-        return self.costs.flops * self.analysis.batch
+        return self.costs.flops(self.analysis.batch).number
 
     @property
     def operations(self) -> tuple[int, ...]:
@@ -191,23 +185,31 @@ class Row:
     @property
     def output_bytes(self) -> int:
         """Bytes of all tensors the layers give, for the whole batch."""
-        return self.costs.outputs * self.analysis.batch * self.analysis.itemsize
+        return self.costs.output_bytes(self.analysis.batch, self.analysis.itemsize).number
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of parameters and buffers."""
-        return (self.costs.params + self.costs.buffers) * self.analysis.itemsize
+        return self.costs.weight_bytes(self.analysis.itemsize).number
 
     @property
     def bytes_moved(self) -> int:
         """Bytes each layer reads (inputs, weights) and writes (outputs), once each."""
-        activations = (self.costs.inputs + self.costs.outputs) * self.analysis.batch
-        return (activations + self.costs.read) * self.analysis.itemsize
+        return self.costs.bytes_moved(self.analysis.batch, self.analysis.itemsize).number
 
     @property
     def arithmetic_intensity(self) -> float:
         """Mult-Adds per byte moved."""
-        return self.mult_adds / self.bytes_moved if self.bytes_moved else 0.0
+        return self.ratios()["arithmetic intensity"].number
+
+    def ratios(self) -> dict[str, Ratio]:
+        """The figures that are one number over another."""
+        whole = self.analysis.totals.costs
+        return {
+            "arithmetic intensity": Ratio(self.mult_adds, self.bytes_moved),
+            "share of Mult-Adds": Ratio(self.costs.mult_adds, whole.mult_adds),
+            "share of params": Ratio(self.costs.params, whole.params),
+        }
 
     @property
     def depth(self) -> int:
@@ -220,14 +222,12 @@ class Row:
     @property
     def share(self) -> float:
         """Share of the network's Mult-Adds, 0 to 1."""
-        whole = self.analysis.totals.costs.mult_adds
-        return self.costs.mult_adds / whole if whole else 0.0
+        return self.ratios()["share of Mult-Adds"].number
 
     @property
     def params_share(self) -> float:
         """Share of the network's params, 0 to 1."""
-        whole = self.analysis.totals.costs.params
-        return self.costs.params / whole if whole else 0.0
+        return self.ratios()["share of params"].number
 
     @property
     def shared_with(self) -> str | None:
@@ -239,7 +239,13 @@ class Row:
         return self.part.times
 
 
-def _window(own: Sequence[Sliding | Fractional]) -> Window:
+def _window(node: Node) -> Window | None:
+    """Kernel, stride, padding and dilation of a layer that has them."""
+    if not node.op.has_window:
+        return None
+    windows = node.facts.windows[0]
+    assert isinstance(windows, tuple)
+    own = [window for window in windows if isinstance(window, (Sliding, Fractional))]
     return Window(
         tuple(s.kernel for s in own),
         tuple(s.stride for s in own),

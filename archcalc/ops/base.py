@@ -88,6 +88,10 @@ class Op:
     title: ClassVar[str] = ""
     role: ClassVar[str] = ""  # "normalization" and "activation" rows can be folded
     weighted: ClassVar[bool] = False  # counts towards depth
+    has_window: ClassVar[bool] = False  # kernel and stride are shown for it
+    hidden: ClassVar[frozenset[str]] = frozenset()  # fields that no spec writes
+    references: ClassVar[tuple[str, ...]] = ()  # inputs a spec names by a key of their own
+    gate: ClassVar[str] = ""  # the branch that is a gate
     arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
     fields: ClassVar[dict[str, f.Field]] = {}
     key: tuple[Any, ...]
@@ -130,6 +134,10 @@ class Op:
     def ports(self) -> tuple[str, ...]:
         """The names of the outputs, in order."""
         return ("output",)
+
+    def resolved(self, inputs: Shapes) -> Mapping[str, Derived]:
+        """Fields that are words, as the numbers they stand for with these inputs."""
+        return {}
 
     # What every kind states.
 

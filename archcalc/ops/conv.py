@@ -9,6 +9,7 @@ from archcalc.errors import LayerError
 from archcalc.formula import Derived, Sum, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
+    AXIS_WORDS,
     Dimensions,
     Op,
     Parameter,
@@ -27,6 +28,7 @@ from archcalc.ops.window import (
     given,
     output_size,
     resolve,
+    same_padding,
     transposed_size,
 )
 
@@ -80,10 +82,22 @@ def kernel_text(kernel: tuple[int, ...]) -> tuple[str, dict[str, int]]:
     return text, dict(zip(names, kernel, strict=True))
 
 
+def padding_words(op: Any, sizes: tuple[int, ...]) -> dict[str, Derived]:
+    """The padding on both sides of each axis, where a word stands for it."""
+    if not isinstance(op.padding, str) or op.padding == "valid":
+        return {}
+    words = [AXIS_WORDS.get(axis, axis) for axis in axes(len(sizes))]
+    return {
+        f"padding, {word}, both sides": same_padding(n, slide)
+        for word, n, slide in zip(words, sizes, slides(op, sizes), strict=True)
+    }
+
+
 class _Convolution(Op):
     """What the dense convolution and the transposed one have in common."""
 
     weighted = True
+    has_window = True
     out: int = f.integer(doc="output channels")
     kernel: int | tuple[int, ...] = f.sizes(doc="kernel size")
     stride: int | tuple[int, ...] = f.sizes(1, doc="stride")
@@ -155,6 +169,9 @@ class Conv(_Convolution):
         ):
             raise LayerError(f"table: expected maps 0 to {channels - 1}, received {last}")
         return ((given(self.out), *slide_sizes(self, spatial(inputs[0], self))),)
+
+    def resolved(self, inputs: Shapes) -> Mapping[str, Derived]:
+        return padding_words(self, inputs[0][1:])
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         return (slide_windows(self, spatial(inputs[0], self)),)

@@ -49,6 +49,8 @@ class Multiply(Weightless):
     title = "multiply"
     role = "join"
     arity = (1, 100_000)
+    gate = "gate"
+    hidden = frozenset({"gates"})
     gates: Any = f.sizes((), doc="which inputs are gates, counted from 0", minimum=0)
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:

@@ -84,10 +84,21 @@ def _without(values: dict[str, int], name: str) -> dict[str, int]:
 
 
 class LayerNorm(_Statistics):
-    """Layer normalization (Ba et al. 2016) over all of an input's elements, a scale a channel."""
+    """Layer normalization (Ba et al. 2016) over all of an input's elements.
+
+    A scale and a shift for each element, as in the paper's equation 4.
+    """
 
     kind = "layernorm"
     title = "layer norm"
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        shape = inputs[0]
+        return (Parameter("weight", shape), Parameter("bias", shape)) if self.affine else ()
+
+    def params(self, inputs: Shapes) -> Derived:
+        text, values = elements(inputs[0], "in")
+        return formula(f"2*{text}")(**values) if self.affine else ZERO
 
     def _groups(self, inputs: Shapes) -> int:
         return 1

@@ -21,7 +21,7 @@ from archcalc.ops.base import (
     spatial,
     spelled,
 )
-from archcalc.ops.conv import kernel_text, slide_sizes, slide_windows, slides
+from archcalc.ops.conv import kernel_text, padding_words, slide_sizes, slide_windows, slides
 from archcalc.ops.window import (
     HELD,
     WHOLE,
@@ -41,6 +41,7 @@ class _Pool(Weightless):
     """A sliding window over each channel."""
 
     role = "pooling"
+    has_window = True
     dilation: int | tuple[int, ...] = f.sizes(1, doc="distance between window elements")
     kernel: int | tuple[int, ...] = f.sizes(doc="window size")
     stride: int | tuple[int, ...] | None = f.sizes(
@@ -64,6 +65,9 @@ class _Pool(Weightless):
                     f"padding: expected at most half the kernel {slide.kernel}, "
                     f"received {max(window.before, window.after)}"
                 )
+
+    def resolved(self, inputs: Shapes) -> Mapping[str, Derived]:
+        return padding_words(self, inputs[0][1:])
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         return (slide_windows(self, spatial(inputs[0], self)),)
@@ -215,6 +219,7 @@ class Subsample(Op):
     kind = "subsample"
     title = "subsampling"
     weighted = True
+    has_window = True
     kernel: int | tuple[int, ...] = f.sizes(doc="window size")
     stride: int | tuple[int, ...] | None = f.sizes(
         None, doc="stride; the kernel's size if left out"
@@ -224,6 +229,9 @@ class Subsample(Op):
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         return ((given(inputs[0][0]), *slide_sizes(self, spatial(inputs[0], self))),)
+
+    def resolved(self, inputs: Shapes) -> Mapping[str, Derived]:
+        return padding_words(self, inputs[0][1:])
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         return (slide_windows(self, spatial(inputs[0], self)),)
@@ -240,7 +248,7 @@ class Subsample(Op):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         text, values = self._window_text(inputs)
         return {
-            "additions": per_output(outputs, f"({text} - 1 + 1)", **values),  # the sum, the bias
+            "additions": per_output(outputs, text, **values),  # one less for the sum; the bias
             "multiplications": per_output(outputs),
         }
 
@@ -264,6 +272,8 @@ class MaxUnpool(Weightless):
     kind = "maxunpool"
     title = "max unpool"
     role = "pooling"
+    has_window = True
+    references = ("switches",)
     arity = (2, 2)
     kernel: int | tuple[int, ...] = f.sizes(doc="the pool's window size")
     stride: int | tuple[int, ...] | None = f.sizes(

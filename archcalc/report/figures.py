@@ -34,6 +34,8 @@ def argument(value: Any) -> str:
 
 def prefixed(value: int, unit: str = "") -> str:
     """Three significant digits and a prefix: 34944 is 34.9 K. Numbers below 1000 stay exact."""
+    if value >= 10**21:
+        return f"{value:.2e} {unit}".rstrip()
     power, scaled = 0, float(value)
     while round(scaled, 2 - _digits(scaled)) >= 1000 and power < len(PREFIXES) - 1:
         scaled, power = scaled / 1000, power + 1

@@ -222,10 +222,14 @@ class _Expansion:
 
     def input_shape(self, given: Sequence[int] | None) -> tuple[int, ...]:
         term = self.spec.input
-        shape = list(given) if given is not None else term(self.settings, ())
+        own = term(self.settings, ())
+        shape = own if given is None else list(given)
+        if len(shape) != len(own):
+            wanted = f"{len(own)} sizes, such as {spelled(tuple(own))}"
+            raise SettingError(f"input: expected {wanted}, received {spelled(tuple(shape))}")
         if shape and all(type(size) is int and 1 <= size <= LARGEST for size in shape):
             return tuple(shape)
-        expected = "input: expected whole sizes of at least 1, received "
+        expected = f"input: expected whole sizes from 1 to {LARGEST:,}, received "
         if given is not None:
             raise SettingError(expected + (spelled(tuple(shape)) or "none"))
         raise SpecError(expected + received(shown(shape)), place=term.place)
@@ -346,8 +350,7 @@ class _Expansion:
         else:
             inputs = [tensor]
         name = self.name(entry, entry.op.kind, context, tensor)
-        if entry.switches:
-            inputs.append(self.resolve(entry.switches, context, tensor)[0])
+        inputs += [self.resolve(reference, context, tensor)[0] for reference in entry.named]
         op = self.op(entry, inputs[0], context, name)
         return self.add(entry, op, inputs, name, context, tensor)
 
@@ -473,8 +476,8 @@ class _Expansion:
         else:  # a branch may be called like the join
             own = name if name not in context.names.taken else context.names.numbered(name)
         fixed = {}
-        if entry.op.kind == "multiply" and "gate" in entry.branches:
-            fixed["gates"] = [list(entry.branches).index("gate")]
+        if entry.op.gate in entry.branches:
+            fixed["gates"] = [list(entry.branches).index(entry.op.gate)]
         op = self.op(entry, tensor, context, own, **fixed)
         return self.add(entry, op, inputs, own, context, tensor)
 
@@ -580,11 +583,11 @@ class _Expansion:
         ports = found.op.ports
         if not port and len(ports) > 1 and ports[0] == "0":
             raise self.no_port(text, ports, reference)
-        if port == "switches" and port not in ports and found.op.kind == "maxpool":
+        if port not in ports and port in found.op.fields:
             raise SpecError(
-                f"the max pool {found.path} gives no switches",
+                f"the {found.op.title} {found.path} gives no {port}",
                 place=reference.place,
-                hint="write switches: true among its fields",
+                hint=f"write {port}: true among its fields",
             )
         if port and port not in ports:
             raise self.no_port(text, ports, reference)

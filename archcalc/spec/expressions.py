@@ -23,7 +23,8 @@ LARGEST = 10**18  # of any number, numerators and denominators included
 LONGEST_LIST = 1_000  # items, those of the lists inside it included
 DEEPEST_LIST = 20
 LIST_COST = 400  # what a function of a list may cost, in tokens
-COMPARISON_COST = 20  # of lists, in tokens
+SEARCH_COST = 100  # of `in`
+COMPARISON_COST = 20  # of lists, by == and !=
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 INCOMING = frozenset({"channels", "height", "width"})
@@ -146,7 +147,7 @@ class _Parser:
         value = self.sum()
         offset = self._offset()
         if sign := self.take(*COMPARISONS):
-            self.extra += COMPARISON_COST
+            self.extra += SEARCH_COST if sign == "in" else COMPARISON_COST
             value = _operation(sign, value, self.sum(), offset)
             kind, token, offset = self.tokens[self.at]
             if kind != "text" and token in COMPARISONS:
@@ -419,7 +420,10 @@ def _operation(sign: str, left: Evaluate, right: Evaluate, offset: int) -> Evalu
 
 def _contains(item: Any, items: Any, offset: int) -> bool:
     if isinstance(items, (list, tuple)):
-        return any(typed(item) == typed(one) and item == one for one in items)
+        truth = isinstance(item, bool)  # 1 == True in Python, but not here
+        return item in items and any(
+            item == one and isinstance(one, bool) is truth for one in items
+        )
     raise ExpressionError(f"expected a list after 'in', received {typed(items)}", offset)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archcalc.ops.fields import EXPRESSION, REQUIRED, Field, Table
+from archcalc.ops.fields import EXPRESSION, REQUIRED, Field
 from archcalc.spec.expressions import RESERVED
 from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, PAPER, STRUCTURE, TOP
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from archcalc.ops import Op
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-HIDDEN = ("gates",)  # fields that expansion fills in
 
 _IDENTIFIER = r"^[^\W\d]\w*$"
 _NAME = r"""^[^\s/.@#,=:"'{}\[\]]+$"""
@@ -289,24 +288,21 @@ def _join(op: type[Op]) -> Schema:
 
 def _needs(kind: str) -> list[str]:
     """The fields a kind can't do without."""
-    fields = LAYER_KINDS[kind].fields.values()
-    needed = [field.name for field in fields if field.default is REQUIRED]
-    return [*needed, "switches"] if kind == "maxunpool" else needed
+    op = LAYER_KINDS[kind]
+    needed = [field.name for field in op.fields.values() if field.default is REQUIRED]
+    return [*needed, *op.references]
 
 
 def _own(op: type[Op]) -> Schema:
-    """A kind's own fields; max unpooling takes its second input by name."""
-    own = {name: _field(field) for name, field in op.fields.items() if name not in HIDDEN}
-    if op.kind == "maxunpool":
-        own["switches"] = _described("the max pool whose switches it uses", _TEXT)
-    return own
+    """A kind's own fields, and the inputs it takes by name (max unpooling's switches)."""
+    own = {name: _field(field) for name, field in op.fields.items() if name not in op.hidden}
+    return own | {
+        port: _described(f"the layer whose {port} it uses", _TEXT) for port in op.references
+    }
 
 
 def _field(field: Field) -> Schema:
-    made = field.schema()
-    if isinstance(field, Table):  # its rows may come from a setting
-        made = {"anyOf": [made, EXPRESSION]}
-    made = _described(field.doc, made)
+    made = _described(field.doc, field.schema())
     if field.default is not REQUIRED and field.default is not None:
         made["default"] = _plain(field)
     return made

@@ -27,9 +27,11 @@ def shipped() -> str:
 def directories(extra: Sequence[str] = ()) -> list[str]:
     """Where networks are looked for, in order: `extra`, $ARCHCALC_SPECS, the shipped ones."""
     named = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-    for directory in (*extra, *named):
+    for i, directory in enumerate((*extra, *named)):
         if not os.path.isdir(directory):
-            raise NetworkNotFound(f"expected a directory of specs, received {received(directory)}")
+            of = f"{VARIABLE}: " if i >= len(extra) else ""
+            problem = f"{of}expected a directory of specs, received {received(directory)}"
+            raise NetworkNotFound(problem)
     return [*extra, *named, shipped()]
 
 

@@ -149,15 +149,15 @@ class Common:
 
 
 class Layer(Common):
-    """A layer of a built-in kind; `switches` is max unpooling's second input."""
+    """A layer of a built-in kind; `named` are inputs with keys of their own (`switches:`)."""
 
-    __slots__ = ("cache", "changing", "op", "switches")
+    __slots__ = ("cache", "changing", "named", "op")
 
     def __init__(self, place: Place, op: type[Op], terms: dict[str, Term]) -> None:
         super().__init__(place, terms)
         self.op = op
         self.changing = tuple(name for name, term in terms.items() if not term.constant)
-        self.switches: Reference | None = None
+        self.named: list[Reference] = []
         self.cache: dict[Any, Op] = {}  # evaluated fields -> op
 
 

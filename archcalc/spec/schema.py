@@ -599,32 +599,27 @@ class Checker:
         fewest, most = entry.op.arity if isinstance(entry, m.Layer) else (1, 1)
         kind = entry.op.kind if isinstance(entry, m.Layer) else f"block {entry.block}"
         count = len(entry.sources) if entry.sources is not None else 1
-        count += isinstance(entry, m.Layer) and entry.switches is not None
+        count += len(entry.op.references) if isinstance(entry, m.Layer) else 0
         node = fields.get("from") or fields
-        unsaid = kind == "maxunpool" and "switches" not in fields.entries  # an error of its own
-        if not unsaid and not fewest <= count <= most:
+        if not fewest <= count <= most:
             wanted = "1 input" if most == 1 else f"{fewest} inputs"
             wanted += " or more" if most > fewest else ""
             self.error(node, f"{kind} takes {wanted}, received {count}")
 
     def plain_layer(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Layer:
-        extra = ("switches",) if op.kind == "maxunpool" else ()
-        known = [name for name in op.fields if name != "gates"]
-        self.keys(fields, [*known, *extra, *COMMON], op.kind)
+        known = [name for name in op.fields if name not in op.hidden]
+        self.keys(fields, [*known, *op.references, *COMMON], op.kind)
         layer = m.Layer(self.place(key), op, self.fields(op, fields, names))
         self._required(
             key, op.kind, (f for f in op.fields.values() if f.default is REQUIRED), fields
         )
-        if extra:
-            layer.switches = self.reference(fields.get("switches"), names)
-            if layer.switches is None and "switches" not in fields.entries:
-                self.error(
-                    key, "maxunpool needs 'switches': the name of a max pool with switches: true"
-                )
-            elif layer.switches and not str(layer.switches.template.parts[-1]).endswith(
-                ".switches"
-            ):
-                layer.switches.template.parts.append(".switches")
+        for port in op.references:
+            if port not in fields.entries:
+                self.error(key, f"{op.kind} needs {port!r}: the name of a layer with {port}: true")
+            elif reference := self.reference(fields.get(port), names):
+                parts = reference.template.parts
+                parts += [] if str(parts[-1]).endswith(f".{port}") else [f".{port}"]
+                layer.named.append(reference)
         return layer
 
     def fields(self, op: type[Op], fields: Mapping, names: Names) -> dict[str, m.Term]:
@@ -654,7 +649,7 @@ class Checker:
 
     def join(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Join:
         """Branches: every key that is not a field is one; the empty list is the identity."""
-        own = [name for name in op.fields if name != "gates"]
+        own = [name for name in op.fields if name not in op.hidden]
         branches = {}
         for name, (branch_key, value) in fields.entries.items():
             if name in COMMON or name in own:
