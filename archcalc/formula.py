@@ -4,10 +4,10 @@
     >>> size.number, size.text(), size.symbols()
     (55, '(227 - 11 + 2*0)/4 + 1', '(n - k + 2*p)/s + 1')
 
-Formulas are plain arithmetic over integers: `+ - * /`, `floor`, `ceil`, `min`, `max`. `/` is exact
-division: inside `floor(...)` and `ceil(...)` it may leave a remainder; elsewhere whoever chooses
-the formula has made sure that it leaves none. Evaluation never goes through floating point. Text is
-made only when asked for.
+Formulas are plain arithmetic over integers: `+ - * /`, `floor`, `ceil`, `min`, `max`; `floor` and
+`ceil` stand around one division, where it may leave a remainder. Elsewhere whoever chooses the
+formula has made sure that a division leaves none. Evaluation never goes through floating point.
+Text is made only when asked for.
 """
 
 from __future__ import annotations

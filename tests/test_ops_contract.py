@@ -816,7 +816,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
         "linear needs a vector, received 256x6x6; put `flatten` before it (it gives 9216 features)",
     ),
     ("rbf", {"out": 10}, [(84, 1, 1)], "rbf needs a vector, received 84x1x1"),
-    ("conv", {"out": 1, "kernel": [3, 3]}, [(3, 9)], "kernel: expected 1 numbers, one an axis"),
+    ("conv", {"out": 1, "kernel": [3, 3]}, [(3, 9)], "kernel: expected 1 number, received 2"),
     ("conv", {"out": 1, "kernel": 3, "padding": [1]}, [(3, 9, 9)], "padding: expected 2 items"),
     ("conv", {"out": 1, "kernel": 3, "stride": [1, 2, 3]}, [(3, 9, 9)], "stride: expected 2"),
     ("adaptiveavgpool", {"size": [1, 2, 3]}, [(3, 9, 9)], "size: expected 2 numbers"),

@@ -277,7 +277,8 @@ def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, .
     if isinstance(value, int):
         return (value,) * rank
     if len(value) != rank:
-        raise LayerError(f"{name}: expected {rank} numbers, one an axis, received {len(value)}")
+        wanted = "1 number" if rank == 1 else f"{rank} numbers, one an axis"
+        raise LayerError(f"{name}: expected {wanted}, received {len(value)}")
     return value
 
 

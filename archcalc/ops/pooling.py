@@ -42,7 +42,7 @@ class _Pool(Weightless):
 
     role = "pooling"
     has_window = True
-    dilation: int | tuple[int, ...] = f.sizes(1, doc="distance between window elements")
+    dilation: int | tuple[int, ...] = 1
     kernel: int | tuple[int, ...] = f.sizes(doc="window size")
     stride: int | tuple[int, ...] | None = f.sizes(
         None, doc="stride; the kernel's size if left out"
@@ -81,6 +81,7 @@ class MaxPool(_Pool):
 
     kind = "maxpool"
     title = "max pool"
+    dilation: int | tuple[int, ...] = f.sizes(1, doc="distance between window elements")
     switches: bool = f.boolean(False, doc="give the places of the maxima as a second tensor")
 
     @property

@@ -117,6 +117,8 @@ def _named(name: str, places: list[str]) -> Spec | None:
             try:
                 spec = parse(text, _told(path))
             except ArchcalcError as error:
+                if wanted == plain(os.path.splitext(os.path.basename(path))[0]):
+                    raise  # the file is named so: a namesake elsewhere would not be meant
                 problem = problem or error
                 continue
             for one in variants(spec):
