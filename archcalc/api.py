@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis
 from archcalc.errors import SettingError, SpecError, received
-from archcalc.graph import Graph
+from archcalc.graph import Graph, collector_paused
 from archcalc.spec import library, reader
 from archcalc.spec.expansion import expand, settled
 
@@ -63,8 +63,9 @@ def analyze(
             )
         [given] = every
     values = settled(network, given)
-    graph = expand(network, given, input)
-    return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=values)
+    with collector_paused():
+        graph = expand(network, given, input)
+        return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=values)
 
 
 def analyze_all(

@@ -10,6 +10,7 @@ they differ by what each library counts besides convolutions and linear layers.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -63,11 +64,16 @@ def peer_counters() -> dict[str, Counter]:
 
 
 def run_once(counter: Counter) -> Result:
-    """Prepare a subject, then time one analysis of it."""
+    """Prepare a subject, then time one analysis of it, the collector off as timeit has it."""
     subject = counter.prepare()
-    start = time.perf_counter()
-    mult_adds = counter.analyze(subject)
-    return Result(time.perf_counter() - start, mult_adds)
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        mult_adds = counter.analyze(subject)
+        return Result(time.perf_counter() - start, mult_adds)
+    finally:
+        gc.enable()
 
 
 def collect(counters: dict[str, Counter], rounds: int) -> dict[str, Result]:

@@ -29,7 +29,7 @@ fact is a function of the fields and the input shapes. A fact an op does not sta
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
 
 from archcalc.errors import LayerError, did_you_mean
@@ -94,12 +94,14 @@ class Op:
     gate: ClassVar[str] = ""  # the branch that is a gate
     arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
     fields: ClassVar[dict[str, f.Field]] = {}
+    defaults: ClassVar[dict[str, Any]] = {}  # as `convert` gives them
     key: tuple[Any, ...]
     _hash: int
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, f.Field)}
         cls.fields = {**cls.fields, **own}
+        cls.defaults = {name: _default(field) for name, field in cls.fields.items()}
 
     def __init__(self, **values: Any) -> None:
         if unknown := values.keys() - self.fields.keys():
@@ -107,7 +109,11 @@ class Op:
             raise LayerError(
                 f"{self.kind} has no field '{name}'", hint=did_you_mean(name, self.fields)
             )
-        own = {name: _field_value(self, field, values) for name, field in self.fields.items()}
+        own = {**self.defaults, **values}
+        for name, value in values.items():
+            own[name] = _field_value(self.fields[name], value)
+        if f.REQUIRED in own.values():
+            raise _missing(self, own)
         self.__dict__.update(own)
         self.key = (type(self), *own.values())
         self._hash = hash(self.key)
@@ -181,7 +187,7 @@ class Op:
         Raises LayerError when the op can't take them.
         """
         self._check_arity(len(inputs))
-        outputs = tuple(tuple(int(d) for d in dims) for dims in self.output(inputs))
+        outputs = tuple([_shape(dimensions) for dimensions in self.output(inputs)])
         for shape in outputs:
             _check_sizes(shape)
         operations = self.operations(inputs, outputs)
@@ -190,9 +196,9 @@ class Op:
             outputs,
             self.windows(inputs),
             self.params(inputs).number,
-            sum(p.size for p in self.parameters(inputs) if not p.trainable),
+            sum([p.size for p in self.parameters(inputs) if not p.trainable]),
             self.mult_adds(inputs, outputs).number,
-            tuple(operations[k].number if k in operations else 0 for k in OPERATIONS),  # type: ignore[arg-type]
+            tuple([operations[k].number if k in operations else 0 for k in OPERATIONS]),  # type: ignore[arg-type]
             self.connections(inputs, outputs).number,
             self.neurons(inputs, outputs).number,
         )
@@ -228,12 +234,23 @@ class Weightless(Unweighted):
         return ZERO
 
 
-def _field_value(op: Op, field: f.Field, values: Mapping[str, Any]) -> Any:
-    value = values.get(field.name, field.default)
-    if value is f.REQUIRED:
-        raise LayerError(f"{op.kind} needs '{field.name}': {field.expected}")
+def _default(field: f.Field) -> Any:
+    return field.convert(field.default) if type(field.default) is float else field.default
+
+
+def _field_value(field: f.Field, value: Any) -> Any:
+    """A field's value, checked; what equals its default needs no check (None, an empty tuple)."""
     default = type(value) is type(field.default) and value == field.default
     return value if default and type(value) is not float else field.convert(value)
+
+
+def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:
+    name = next(name for name, value in values.items() if value is f.REQUIRED)
+    return LayerError(f"{op.kind} needs '{name}': {op.fields[name].expected}")
+
+
+def _shape(dimensions: Dimensions) -> Shape:
+    return tuple([one if type(one) is int else one.__index__() for one in dimensions])
 
 
 def _check_sizes(shape: Shape) -> None:
@@ -301,5 +318,14 @@ def _product(rank: int, letter: str) -> tuple[str, tuple[str, ...]]:
 
 def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:
     """Output elements times something an element: `55*55*96*(2*n + 3)`."""
+    if not times:
+        return _all_elements(outputs[0])
     text, sizes = elements(outputs[0])
-    return formula(text + (f"*{times}" if times else ""))(**sizes, **values)
+    return formula(f"{text}*{times}")(**sizes, **values)
+
+
+@lru_cache(maxsize=1024)
+def _all_elements(shape: Shape) -> Derived:
+    """The product alone, asked for again and again: by biases, neurons, activations."""
+    text, sizes = elements(shape)
+    return formula(text)(**sizes)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 def slides(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> list[Slide]:
     """The sliding window of an op with kernel, stride, padding and dilation, one an axis."""
+    fields = (op.kernel, op.kernel if op.stride is None else op.stride, op.padding, op.dilation)
+    if tuple not in map(type, fields):  # one window for all axes
+        return [Slide(*fields, ceil)] * len(sizes)
     rank = len(sizes)
     kernel = per_axis(op.kernel, rank, "kernel")
     stride = per_axis(kernel if op.stride is None else op.stride, rank, "stride")
@@ -57,17 +60,21 @@ def slide_windows(op: Any, sizes: tuple[int, ...]) -> tuple[Sliding, ...]:
     """The window along each axis, padding resolved."""
     resolved = op.__dict__.get("_resolved")  # an op is asked several times for the same sizes
     if resolved is None or resolved[0] != sizes:
-        windows = tuple(map(resolve, sizes, slides(op, sizes)))
+        own = slides(op, sizes)
+        if len(sizes) == 2 and sizes[0] == sizes[1] and own[0] == own[1]:
+            windows: tuple[Sliding, ...] = (resolve(sizes[0], own[0]),) * 2
+        else:
+            windows = tuple(map(resolve, sizes, own))
         resolved = op.__dict__["_resolved"] = (sizes, windows)
     return resolved[1]  # type: ignore[no-any-return]
 
 
 def slide_sizes(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> tuple[Derived, ...]:
     """The derived output size along each axis."""
-    steps = list(zip(sizes, slides(op, sizes, ceil), slide_windows(op, sizes), strict=True))
-    if len(steps) == 2 and steps[0] == steps[1]:
-        return (output_size(*steps[0]),) * 2
-    return tuple(output_size(*step) for step in steps)
+    own, windows = slides(op, sizes, ceil), slide_windows(op, sizes)
+    if len(sizes) == 2 and windows[0] is windows[1]:  # both axes alike: see slide_windows
+        return (output_size(sizes[0], own[0], windows[0]),) * 2
+    return tuple(map(output_size, sizes, own, windows))
 
 
 @cache

@@ -364,8 +364,9 @@ class _Expansion:
         tensor: Tensor,
     ) -> Tensor:
         self.step(entry.place, len(inputs) + len(op.ports) - 2)
-        label = self.label(entry, name, context, tensor)
-        shared = self.shared(entry, name, context, tensor)
+        label = self.label(entry, name, context, tensor) if entry.label else None
+        sharing = entry.weights is not None or context.shared is not None
+        shared = self.shared(entry, name, context, tensor) if sharing else None
         node = self.builder.add(
             op, inputs, name, source=entry.place, shared_with=shared, label=label
         )
