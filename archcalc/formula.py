@@ -47,6 +47,10 @@ class Formula:
         self._code: CodeType | None = None
 
     def __call__(self, **values: Any) -> Value:
+        return self.of(values)
+
+    def of(self, values: dict[str, Any]) -> Value:
+        """The value for numbers by name; there may be more of them than the equation takes."""
         code = self._code
         if code is None:
             code = self._code = _compile(self.source)

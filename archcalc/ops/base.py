@@ -48,6 +48,7 @@ Dimensions = tuple["int | Derived", ...]
 LARGEST_AXIS = 10**15  # of an output: keeps every product printable
 
 OPERATIONS = ("additions", "multiplications", "divisions", "comparisons", "transcendentals")
+NO_OPERATIONS = (0, 0, 0, 0, 0)
 
 
 class Parameter(NamedTuple):
@@ -104,8 +105,8 @@ class Op:
         cls.defaults = {name: _default(field) for name, field in cls.fields.items()}
 
     def __init__(self, **values: Any) -> None:
-        if unknown := values.keys() - self.fields.keys():
-            name = min(unknown)
+        if not values.keys() <= self.fields.keys():
+            name = min(values.keys() - self.fields.keys())
             raise LayerError(
                 f"{self.kind} has no field '{name}'", hint=did_you_mean(name, self.fields)
             )
@@ -186,29 +187,27 @@ class Op:
 
         Raises LayerError when the op can't take them.
         """
-        self._check_arity(len(inputs))
+        fewest, most = self.arity
+        if not fewest <= len(inputs) <= most:
+            raise self._wrong_arity(len(inputs))
         outputs = tuple([_shape(dimensions) for dimensions in self.output(inputs)])
-        for shape in outputs:
-            _check_sizes(shape)
         operations = self.operations(inputs, outputs)
         return Facts(
             inputs,
             outputs,
             self.windows(inputs),
             self.params(inputs).number,
-            sum([p.size for p in self.parameters(inputs) if not p.trainable]),
+            sum([math.prod(shape) for _, shape, trained in self.parameters(inputs) if not trained]),
             self.mult_adds(inputs, outputs).number,
-            tuple([operations[k].number if k in operations else 0 for k in OPERATIONS]),  # type: ignore[arg-type]
+            _in_order(operations) if operations else NO_OPERATIONS,
             self.connections(inputs, outputs).number,
             self.neurons(inputs, outputs).number,
         )
 
-    def _check_arity(self, count: int) -> None:
+    def _wrong_arity(self, count: int) -> LayerError:
         fewest, most = self.arity
-        if fewest <= count <= most:
-            return
         wanted = str(fewest) if fewest == most else f"{fewest} or more"
-        raise LayerError(f"{self.kind} takes {wanted} inputs, received {count}")
+        return LayerError(f"{self.kind} takes {wanted} inputs, received {count}")
 
 
 class Unweighted(Op):
@@ -250,16 +249,19 @@ def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:
 
 
 def _shape(dimensions: Dimensions) -> Shape:
-    return tuple([one if type(one) is int else one.__index__() for one in dimensions])
-
-
-def _check_sizes(shape: Shape) -> None:
-    if min(shape, default=1) < 1:
+    shape = tuple([one if type(one) is int else one.__index__() for one in dimensions])
+    if min(shape) < 1:
         raise LayerError(f"the output would be {spelled(shape)}; every size must be 1 or more")
-    if max(shape, default=1) > LARGEST_AXIS:
+    if max(shape) > LARGEST_AXIS:
         raise LayerError(
             f"the output would be {spelled(shape)}; the largest size is {LARGEST_AXIS}"
         )
+    return shape
+
+
+def _in_order(operations: Mapping[str, Derived]) -> tuple[int, int, int, int, int]:
+    counts = [operations[k].number if k in operations else 0 for k in OPERATIONS]
+    return tuple(counts)  # type: ignore[return-value]
 
 
 # Small words shared by the families.
@@ -324,8 +326,8 @@ def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:
     return formula(f"{text}*{times}")(**sizes, **values)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8)
 def _all_elements(shape: Shape) -> Derived:
-    """The product alone, asked for again and again: by biases, neurons, activations."""
+    """The product alone, asked for several times in a row: biases, neurons, activations."""
     text, sizes = elements(shape)
     return formula(text)(**sizes)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from archcalc.errors import LayerError
-from archcalc.formula import Derived, Sum, formula
+from archcalc.formula import Derived, Formula, Sum, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
     AXIS_WORDS,
     Dimensions,
     Op,
     Parameter,
+    Shape,
     Shapes,
     axes,
     elements,
@@ -36,43 +37,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def slides(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> list[Slide]:
-    """The sliding window of an op with kernel, stride, padding and dilation, one an axis."""
-    fields = (op.kernel, op.kernel if op.stride is None else op.stride, op.padding, op.dilation)
-    if tuple not in map(type, fields):  # one window for all axes
-        return [Slide(*fields, ceil)] * len(sizes)
-    rank = len(sizes)
-    kernel = per_axis(op.kernel, rank, "kernel")
-    stride = per_axis(kernel if op.stride is None else op.stride, rank, "stride")
-    dilation = per_axis(op.dilation, rank, "dilation")
-    padding = op.padding
-    if isinstance(padding, tuple):
-        if len(padding) != rank:
-            raise LayerError(
-                f"padding: expected {rank} items, one an axis, received {len(padding)}"
-            )
+class Slid(NamedTuple):
+    """An op's sliding windows on spatial axes of these sizes, as written and with their padding."""
+
+    sizes: tuple[int, ...]
+    slides: tuple[Slide, ...]
+    windows: tuple[Sliding, ...]
+
+
+def slid(op: Any, sizes: tuple[int, ...]) -> Slid:
+    """The sliding windows of an op; an op is asked several times in a row for the same sizes."""
+    last: Slid | None = op.__dict__.get("_slid")
+    if last is not None and last.sizes == sizes:
+        return last
+    own = slides(op, sizes)
+    if len(sizes) == 2 and sizes[0] == sizes[1] and own[0] == own[1]:
+        windows: tuple[Sliding, ...] = (resolve(sizes[0], own[0]),) * 2
     else:
+        windows = tuple(map(resolve, sizes, own))
+    found = op.__dict__["_slid"] = Slid(sizes, own, windows)
+    return found
+
+
+def slides(op: Any, sizes: tuple[int, ...]) -> tuple[Slide, ...]:
+    """The fields of an op with kernel, stride, padding, dilation and ceil, one an axis."""
+    stride = op.kernel if op.stride is None else op.stride
+    fields = (op.kernel, stride, op.padding, op.dilation)
+    rank = len(sizes)
+    if tuple not in map(type, fields):  # one window for all axes
+        return (Slide(*fields, op.ceil),) * rank
+    padding = op.padding
+    if not isinstance(padding, tuple):
         padding = (padding,) * rank
-    return [Slide(*fields, ceil) for fields in zip(kernel, stride, padding, dilation, strict=True)]
+    elif len(padding) != rank:
+        raise LayerError(f"padding: expected {rank} items, one an axis, received {len(padding)}")
+    along = (
+        per_axis(op.kernel, rank, "kernel"),
+        per_axis(stride, rank, "stride"),
+        padding,
+        per_axis(op.dilation, rank, "dilation"),
+    )
+    return tuple([Slide(*fields, op.ceil) for fields in zip(*along, strict=True)])
 
 
-def slide_windows(op: Any, sizes: tuple[int, ...]) -> tuple[Sliding, ...]:
-    """The window along each axis, padding resolved."""
-    resolved = op.__dict__.get("_resolved")  # an op is asked several times for the same sizes
-    if resolved is None or resolved[0] != sizes:
-        own = slides(op, sizes)
-        if len(sizes) == 2 and sizes[0] == sizes[1] and own[0] == own[1]:
-            windows: tuple[Sliding, ...] = (resolve(sizes[0], own[0]),) * 2
-        else:
-            windows = tuple(map(resolve, sizes, own))
-        resolved = op.__dict__["_resolved"] = (sizes, windows)
-    return resolved[1]  # type: ignore[no-any-return]
-
-
-def slide_sizes(op: Any, sizes: tuple[int, ...], ceil: bool = False) -> tuple[Derived, ...]:
+def slide_sizes(op: Any, sizes: tuple[int, ...]) -> tuple[Derived, ...]:
     """The derived output size along each axis."""
-    own, windows = slides(op, sizes, ceil), slide_windows(op, sizes)
-    if len(sizes) == 2 and windows[0] is windows[1]:  # both axes alike: see slide_windows
+    _, own, windows = slid(op, sizes)
+    if len(sizes) == 2 and windows[0] is windows[1]:  # both axes alike
         return (output_size(sizes[0], own[0], windows[0]),) * 2
     return tuple(map(output_size, sizes, own, windows))
 
@@ -100,11 +111,37 @@ def padding_words(op: Any, sizes: tuple[int, ...]) -> dict[str, Derived]:
     }
 
 
+class _Counts(NamedTuple):
+    """The equations of a convolution without a table; `names` are the numbers they take."""
+
+    params: Formula
+    mult_adds: Formula
+    connections: Formula
+    names: tuple[str, ...]
+
+
+@cache
+def _counts(rank: int, grouped: bool, bias: bool) -> _Counts:
+    """An output sees c_in*k_h*k_w weights (c_in/g in groups) and a bias, at every position."""
+    kernel, kernel_names = _kernel_names(rank)
+    positions = tuple(f"{axis}_out" for axis in axes(rank))
+    seen = f"c_in/g*{kernel}" if grouped else f"c_in*{kernel}"
+    each = f"({seen} + 1)" if bias else seen
+    outputs = "*".join((*positions, "c_out"))
+    return _Counts(
+        formula(f"c_out*{each}"),
+        formula(f"{outputs}*{seen}"),
+        formula(f"{outputs}*{each}"),
+        (*kernel_names, "c_in", "g", "c_out", *positions),
+    )
+
+
 class _Convolution(Op):
     """What the dense convolution and the transposed one have in common."""
 
     weighted = True
     has_window = True
+    ceil: ClassVar = False
     out: int = f.integer(doc="output channels")
     kernel: int | tuple[int, ...] = f.sizes(doc="kernel size")
     stride: int | tuple[int, ...] = f.sizes(1, doc="stride")
@@ -126,19 +163,16 @@ class _Convolution(Op):
     def _kernel(self, inputs: Shapes) -> tuple[int, ...]:
         return per_axis(self.kernel, len(inputs[0]) - 1, "kernel")
 
-    def _fan_in(self, inputs: Shapes) -> tuple[str, dict[str, int]]:
-        """Weights an output sees: `c_in*k_h*k_w`, or `c_in/g*k_h*k_w` in groups."""
-        text, values = kernel_text(self._kernel(inputs))
-        values["c_in"] = inputs[0][0]
-        if self.groups == 1:
-            return f"c_in*{text}", values
-        return f"c_in/g*{text}", {**values, "g": self.groups}
+    def _counted(self, inputs: Shapes, positions: Shape = ()) -> tuple[_Counts, dict[str, int]]:
+        """The equations of params, Mult-Adds and connections with the numbers they take."""
+        kernel = self._kernel(inputs)
+        counts = _counts(len(kernel), self.groups > 1, self.bias)
+        numbers = (*kernel, inputs[0][0], self.groups, self.out, *positions)
+        return counts, dict(zip(counts.names, numbers, strict=False))
 
     def params(self, inputs: Shapes) -> Derived:
-        text, values = self._fan_in(inputs)
-        return formula(f"c_out*({text} + 1)" if self.bias else f"c_out*{text}")(
-            **values, c_out=self.out
-        )
+        counts, values = self._counted(inputs)
+        return counts.params.of(values)
 
     def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
         return per_output(outputs)
@@ -181,7 +215,7 @@ class Conv(_Convolution):
         return padding_words(self, inputs[0][1:])
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
-        return (slide_windows(self, spatial(inputs[0], self)),)
+        return (slid(self, spatial(inputs[0], self)).windows,)
 
     def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
         kernel = self._kernel(inputs)
@@ -206,21 +240,24 @@ class Conv(_Convolution):
         )
 
     def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return self._at_each_position(inputs, outputs, bias=False)
+        if self.table is not None:
+            return self._at_each_position(inputs, outputs, bias=False)
+        counts, values = self._counted(inputs, outputs[0][1:])
+        return counts.mult_adds.of(values)
 
     def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
-        return self._at_each_position(inputs, outputs, bias=self.bias)
+        if self.table is not None:
+            return self._at_each_position(inputs, outputs, bias=self.bias)
+        counts, values = self._counted(inputs, outputs[0][1:])
+        return counts.connections.of(values)
 
     def _at_each_position(self, inputs: Shapes, outputs: Shapes, bias: bool) -> Derived:
-        """Weights (and biases) times the output positions at which they are used."""
-        if self.table is not None:
-            text, values = elements((1, *outputs[0][1:]))
-            once = "params" if bias else "weights"
-            values[once] = self._by_group(inputs, bias).number
-            del values["c_out"]
-            return formula(text.replace("c_out", once))(**values)
-        fan_in, values = self._fan_in(inputs)
-        return per_output(outputs, f"({fan_in} + 1)" if bias else fan_in, **values)
+        """The table's weights (and biases) times the output positions at which they are used."""
+        text, values = elements((1, *outputs[0][1:]))
+        once = "params" if bias else "weights"
+        values[once] = self._by_group(inputs, bias).number
+        del values["c_out"]
+        return formula(text.replace("c_out", once))(**values)
 
 
 def _sizes(rows: tuple[tuple[int, ...], ...]) -> dict[int, int]:

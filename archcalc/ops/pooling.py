@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archcalc.errors import LayerError
 from archcalc.formula import ZERO, Derived, formula
@@ -21,7 +21,7 @@ from archcalc.ops.base import (
     spatial,
     spelled,
 )
-from archcalc.ops.conv import kernel_text, padding_words, slide_sizes, slide_windows, slides
+from archcalc.ops.conv import kernel_text, padding_words, slid, slide_sizes, slides
 from archcalc.ops.window import (
     HELD,
     WHOLE,
@@ -42,7 +42,7 @@ class _Pool(Weightless):
 
     role = "pooling"
     has_window = True
-    dilation: int | tuple[int, ...] = 1
+    dilation: int | tuple[int, ...] = 1  # MaxPool's can be chosen
     kernel: int | tuple[int, ...] = f.sizes(doc="window size")
     stride: int | tuple[int, ...] | None = f.sizes(
         None, doc="stride; the kernel's size if left out"
@@ -55,11 +55,11 @@ class _Pool(Weightless):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         sizes = spatial(inputs[0], self)
         self._check_padding(sizes)
-        return ((given(inputs[0][0]), *slide_sizes(self, sizes, self.ceil)),)
+        return ((given(inputs[0][0]), *slide_sizes(self, sizes)),)
 
     def _check_padding(self, sizes: tuple[int, ...]) -> None:
         """A window must never lie in padding alone (PyTorch's rule: at most half the kernel)."""
-        for slide, window in zip(slides(self, sizes), slide_windows(self, sizes), strict=True):
+        for slide, window in zip(*slid(self, sizes)[1:], strict=True):
             if max(window.before, window.after) > slide.kernel // 2 and slide.padding != "same_tf":
                 raise LayerError(
                     f"padding: expected at most half the kernel {slide.kernel}, "
@@ -70,7 +70,7 @@ class _Pool(Weightless):
         return padding_words(self, inputs[0][1:])
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
-        return (slide_windows(self, spatial(inputs[0], self)),)
+        return (slid(self, spatial(inputs[0], self)).windows,)
 
     def _window_text(self, inputs: Shapes) -> tuple[str, dict[str, int]]:
         return kernel_text(per_axis(self.kernel, len(inputs[0]) - 1, "kernel"))
@@ -226,7 +226,8 @@ class Subsample(Op):
         None, doc="stride; the kernel's size if left out"
     )
     padding: Any = f.padding(doc="zeros before and after, or same, same_tf, valid")
-    dilation = 1
+    dilation: ClassVar = 1
+    ceil: ClassVar = False
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         return ((given(inputs[0][0]), *slide_sizes(self, spatial(inputs[0], self))),)
@@ -235,7 +236,7 @@ class Subsample(Op):
         return padding_words(self, inputs[0][1:])
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
-        return (slide_windows(self, spatial(inputs[0], self)),)
+        return (slid(self, spatial(inputs[0], self)).windows,)
 
     def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
         return (Parameter("weight", inputs[0][:1]), Parameter("bias", inputs[0][:1]))
@@ -284,7 +285,8 @@ class MaxUnpool(Weightless):
     size: int | tuple[int, ...] | None = f.sizes(
         None, doc="output size, where the pool did not use all of its input"
     )
-    dilation = 1
+    dilation: ClassVar = 1
+    ceil: ClassVar = False
 
     def check(self) -> None:
         if isinstance(self.padding, str):
