@@ -83,15 +83,18 @@ def layer_costs(node: Node, cache: dict[int, Costs]) -> Costs:
 
 def _costs(node: Node) -> Costs:
     facts, times = node.facts, node.times
+    weights = facts.params + facts.buffers
+    elements = (_elements(facts.inputs), _elements(facts.outputs))
+    work = (facts.mult_adds, *facts.operations, facts.connections, facts.neurons, *elements)
+    if times != 1:
+        work = tuple([count * times for count in work])
     own = node.shared_with is None  # shared parameters are counted where they were first used
     params = (facts.params, facts.buffers) if own else (0, 0)
-    work = (facts.mult_adds, *facts.operations, facts.connections, facts.neurons)
-    elements = (_elements(facts.inputs), _elements(facts.outputs), facts.params + facts.buffers)
-    return Costs._make((*params, *(count * times for count in (*work, *elements))))
+    return Costs(*params, *work, weights * times)
 
 
 def _elements(shapes: Shapes) -> int:
-    return sum(map(math.prod, shapes))
+    return math.prod(shapes[0]) if len(shapes) == 1 else sum(map(math.prod, shapes))
 
 
 def total(costs: Iterable[Costs]) -> Costs:

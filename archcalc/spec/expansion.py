@@ -363,7 +363,8 @@ class _Expansion:
         context: _Context,
         tensor: Tensor,
     ) -> Tensor:
-        self.step(entry.place, len(inputs) + len(op.ports) - 2)
+        if more := len(inputs) + len(op.ports) - 2:
+            self.step(entry.place, more)
         label = self.label(entry, name, context, tensor) if entry.label else None
         sharing = entry.weights is not None or context.shared is not None
         shared = self.shared(entry, name, context, tensor) if sharing else None
@@ -401,20 +402,27 @@ class _Expansion:
 
     def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
         """The op, made once for equal fields."""
-        if not entry.changing and (only := entry.cache.get(())):
+        changing = {field: entry.terms[field] for field in entry.changing}
+        if not changing and (only := entry.cache.get(())):
             return only
-        values = {field: term(context.values, tensor.shape) for field, term in entry.terms.items()}
-        self.step(entry.place, sum(entry.terms[f].measure(values[f]) for f in entry.changing))
-        key = tuple(_frozen(values[field]) for field in entry.changing)
-        values |= fixed  # the same at each application
+        values = {field: term(context.values, tensor.shape) for field, term in changing.items()}
+        if changing:
+            sizes = [term.measure(values[field]) for field, term in changing.items()]
+            self.step(entry.place, sum(sizes))
+        key = tuple([_frozen(value) for value in values.values()])
         found = entry.cache.get(key)
         if found is None:
-            try:
-                found = entry.cache[key] = entry.op(**values)
-            except LayerError as error:
-                place = _field_place(entry, error) or entry.place
-                raise self.problem(place, error.message, name, error.hint) from None
+            found = entry.cache[key] = self.made(entry, {**values, **fixed}, name)
         return found
+
+    def made(self, entry: m.Layer, values: Mapping[str, Any], name: str) -> Any:
+        """The op with these values of the changing fields, and the constant ones."""
+        constant = {field: term.value for field, term in entry.terms.items() if term.constant}
+        try:
+            return entry.op(**constant, **values)
+        except LayerError as error:
+            place = _field_place(entry, error) or entry.place
+            raise self.problem(place, error.message, name, error.hint) from None
 
     def problem(self, place: Place, message: str, name: str, hint: str | None = None) -> SpecError:
         scope = self.builder.scope.path
@@ -625,6 +633,9 @@ class _Expansion:
 
 
 def _frozen(value: Any) -> Any:
+    """A value that can be looked up, and differs where the type does (1 and true)."""
+    if type(value) is int:
+        return value
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else (type(value), value)
 
 
