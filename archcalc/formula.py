@@ -6,8 +6,8 @@
 
 Formulas are plain arithmetic over integers: `+ - * /`, `floor`, `ceil`, `min`, `max`; `floor` and
 `ceil` stand around one division, where it may leave a remainder. Elsewhere whoever chooses the
-formula has made sure that a division leaves none. Evaluation never goes through floating point.
-Text is made only when asked for.
+formula has made sure that a division leaves none, or asks for the exact fraction. Evaluation
+never goes through floating point. Text is made only when asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import CodeType
 
 FUNCTIONS = frozenset({"floor", "ceil", "min", "max"})
@@ -37,6 +37,30 @@ class Derived(Protocol):
     def __index__(self) -> int: ...
 
 
+def _whole(source: str) -> str:
+    """Python for a formula in whole numbers: a/b is a//b, and ceil(a/b) is -(-(a)//(b))."""
+    text = source.replace("/", "//")
+    while "ceil(" in text:
+        head, _, rest = text.rpartition("ceil(")
+        above, below, tail = _division(rest)
+        text = f"{head}(-(-({above})//({below}))){tail}"
+    return text
+
+
+def _division(text: str) -> tuple[str, str, str]:
+    """What stands above and below the line in `a//b) ...`, and what follows the bracket."""
+    depth = line = end = 0
+    while depth >= 0:
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if not depth and text.startswith("//", end):
+            line = end
+            end += 1
+        end += 1
+    if not line:
+        raise ValueError(f"ceil stands around one division, not {text[: end - 1]!r}")
+    return text[:line], text[line + 2 : end - 1], text[end:]
+
+
 class Formula:
     """An equation over named numbers; calling it with their values gives a `Value`."""
 
@@ -53,8 +77,21 @@ class Formula:
         """The value for numbers by name; there may be more of them than the equation takes."""
         code = self._code
         if code is None:
-            code = self._code = _compile(self.source)
+            code = self._code = compile(_whole(self.source), f"<{self.source}>", "eval")
         return Value(eval(code, _GLOBALS, values), self.source, values)  # noqa: S307 - our own text
+
+    def exactly(self, **values: Any) -> Value:
+        """The value where a division may leave a remainder: a Fraction, or an int if it is one."""
+        from fractions import Fraction
+
+        numbers = {name: Fraction(value) for name, value in values.items()}
+        number = eval(self.source, _GLOBALS, numbers)  # noqa: S307 - our own text
+        return Value(number if number.denominator > 1 else number.numerator, self.source, values)
+
+    def function(self, *names: str) -> Callable[..., Any]:
+        """The equation as a function of these numbers, for loops; it may leave some unused."""
+        text = f"lambda {', '.join(names)}: {_whole(self.source)}"
+        return eval(text, dict(_GLOBALS))  # type: ignore[no-any-return]  # noqa: S307
 
 
 _CACHE: dict[str, Formula] = {}
@@ -98,7 +135,8 @@ class Value:
             if name in FUNCTIONS:
                 return name
             number = self._values[name]
-            return str(number) if number >= 0 else f"({number})"
+            before = self._source[: match.start()].rstrip()
+            return str(number) if number >= 0 or before[-1:] in "(," else f"({number})"
 
         return _NAME.sub(numbered, self._source)
 
@@ -127,6 +165,80 @@ class Sum:
         return " + ".join(term.text() for term in self.terms) or "0"
 
 
+class Extreme:
+    """The least or the largest of several: `min(a1, a2)`; of one, itself."""
+
+    __slots__ = ("function", "number", "terms")
+
+    def __init__(self, function: str, terms: Iterable[Derived]) -> None:
+        self.function = function
+        self.terms = tuple(terms)
+        self.number: int = _GLOBALS[function](term.number for term in self.terms)
+
+    def __index__(self) -> int:
+        return self.number
+
+    def symbols(self) -> str:
+        """The terms in symbols."""
+        return self._of([term.symbols() for term in self._distinct()])
+
+    def text(self) -> str:
+        """The terms with the numbers in."""
+        return self._of([term.text() for term in self._distinct()])
+
+    def _distinct(self) -> Iterable[Derived]:
+        """Terms with the same numbers are told once."""
+        return {term.text(): term for term in reversed(self.terms)}.values()
+
+    def _of(self, terms: list[str]) -> str:
+        return terms[0] if len(terms) == 1 else f"{self.function}({', '.join(reversed(terms))})"
+
+
+class Span:
+    """How many whole numbers there are from the least of some to the largest of others."""
+
+    __slots__ = ("first", "last", "number")
+
+    def __init__(self, firsts: Iterable[Derived], lasts: Iterable[Derived]) -> None:
+        self.first = Extreme("min", firsts)
+        self.last = Extreme("max", lasts)
+        self.number = EXTENT(first=self.first.number, last=self.last.number).number
+
+    def __index__(self) -> int:
+        return self.number
+
+    def symbols(self) -> str:
+        """The equation in symbols."""
+        return self._of(self.last.symbols(), self.first.symbols())
+
+    def text(self) -> str:
+        """The equation with the numbers in."""
+        return self._of(self.last.text(), self.first.text())
+
+    def _of(self, last: str, first: str) -> str:
+        ends = {"last": _bracketed(last), "first": _bracketed(first)}
+        return _NAME.sub(lambda match: ends[match.group()], EXTENT.source)
+
+
+EXTENT = Formula("last - first + 1")
+
+
+def _bracketed(text: str) -> str:
+    """A term that can stand in a difference: brackets around sums and negative numbers."""
+    return text if text.isalnum() or _is_call(text) else f"({text})"
+
+
+def _is_call(text: str) -> bool:
+    """Whether all of it is one function's: min(...), floor(...)."""
+    name, _, rest = text.partition("(")
+    depth = 1
+    for i, sign in enumerate(rest, start=1):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if not depth:
+            return name in FUNCTIONS and i == len(rest)
+    return False
+
+
 class Ratio:
     """One whole number over another; 0 over nothing is 0."""
 
@@ -152,30 +264,3 @@ def constant(number: int) -> Value:
 
 
 ZERO = constant(0)
-
-
-def _compile(source: str) -> CodeType:
-    """Python code for a formula, with `/` as exact integer division."""
-    if "ceil(" not in source:  # floor(x//y) is x//y: no need to take the text apart
-        return compile(source.replace("/", "//"), f"<{source}>", "eval")
-    import ast
-
-    class Exact(ast.NodeTransformer):
-        def visit_Call(self, node: ast.Call) -> ast.expr:
-            inner = node.args[0]
-            ceiling = isinstance(node.func, ast.Name) and node.func.id == "ceil"
-            if not (ceiling and isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div)):
-                self.generic_visit(node)
-                return node
-            above, below = self.visit(inner.left), self.visit(inner.right)
-            negative = ast.BinOp(ast.UnaryOp(ast.USub(), above), ast.FloorDiv(), below)
-            return ast.UnaryOp(ast.USub(), negative)
-
-        def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
-            self.generic_visit(node)
-            if isinstance(node.op, ast.Div):
-                node.op = ast.FloorDiv()
-            return node
-
-    tree = ast.fix_missing_locations(Exact().visit(ast.parse(source, mode="eval")))
-    return compile(tree, f"<{source}>", "eval")

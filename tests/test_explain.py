@@ -12,8 +12,8 @@ from test_receptive_field import Grower
 
 from archcalc import analyze, networks
 from archcalc.analysis import Analysis
-from archcalc.analysis.explain import Explanation, Path, Step, explain
-from archcalc.analysis.receptive_field import AxisField
+from archcalc.analysis.explain import Explanation, explain
+from archcalc.analysis.receptive_field import AxisField, fields
 from archcalc.errors import NetworkNotFound
 from archcalc.ops import OPERATIONS
 from archcalc.report import explanations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archcalc.analysis.explain import Derivation
+    from archcalc.analysis.field_way import Path, Step
     from archcalc.analysis.rows import Row
 
 NETWORKS = networks()
@@ -164,7 +165,7 @@ def layer_figures(row: Row) -> dict[str, Any]:
 
 
 def words(rank: int) -> list[str]:
-    return ["height", "width"] if rank == 2 else [f"axis {i}" for i in range(rank)]
+    return ["height", "width"][2 - rank :]
 
 
 def field_figures(row: Row) -> dict[str, Any]:
@@ -197,6 +198,32 @@ def padded(row: Row, quantity: str) -> int | None:
     return sum(row.window.padding[("height", "width").index(match[1])])
 
 
+def tap(row: Row, quantity: str) -> int | None:
+    """The first or last position that an output takes of an input, from the window itself."""
+    match = re.fullmatch(
+        r"(first tap u|last tap v)(?: of input (\d+))? for output (\d+), (height|width)", quantity
+    )
+    if not match:
+        return None
+    assert row.node is not None
+    windows: Any = row.node.facts.windows[int(match[2] or 1) - 1]
+    taps = windows[("height", "width").index(match[4])].taps(int(match[3]))
+    return taps[0] if match[1] == "first tap u" else taps[-1]  # type: ignore[no-any-return]
+
+
+def last_seen(row: Row, quantity: str) -> int | None:
+    """The last position of the network's input that one of several branches sees."""
+    match = re.fullmatch(r"last position e(\d+) that input \1 sees, (height|width)", quantity)
+    if not match:
+        return None
+    assert row.node is not None
+    axis = ("height", "width").index(match[2])
+    states = [row.analysis.receptive_states[tensor.node] for tensor in row.node.inputs]
+    field = list(dict.fromkeys(fields(state)[axis] for state in states))[int(match[1]) - 1]
+    assert isinstance(field, AxisField)
+    return field.start + field.size - 1
+
+
 @pytest.mark.parametrize("name", ANALYSES)
 def test_every_derivation_gives_the_number_in_the_table(name: str) -> None:
     analysis = ANALYSES[name]()
@@ -217,6 +244,10 @@ def check_layer(row: Row, one: Explanation) -> None:
             value = dimension(row, derivation.quantity)
         if value is None:
             value = padded(row, derivation.quantity)
+        if value is None:
+            value = tap(row, derivation.quantity)
+        if value is None:
+            value = last_seen(row, derivation.quantity)
         if value is None and derivation.quantity in OPERATIONS:
             value = 0
         assert value is not None, (row.name, derivation.quantity)
@@ -265,6 +296,8 @@ def check_path(path: Path, field: Any, analysis: Analysis) -> None:
         check(step, step.size)
     assert (path.forward[-1].size if path.forward else 1) == field.size
     check_note(path, field)
+    if path.rule.startswith("from output 0") and "agree" in path.note:
+        assert path.backward[-1].start == field.start
 
 
 def check_note(path: Path, field: AxisField) -> None:
@@ -272,14 +305,19 @@ def check_note(path: Path, field: AxisField) -> None:
     back = path.backward[-1].size if path.backward else 1
     if path.note == f"Forward and backward agree: {field.size}.":
         assert back == field.size
-        assert (path.backward[-1].stride if path.backward else 1) == field.stride
-    elif path.backward:
+        stride = path.backward[-1].stride if path.backward else 1
+        assert stride == field.stride or not field.aligned
+    elif path.note.startswith("This widest single path"):
         assert path.note == (
             f"This widest single path sees {back}; the branches together see {field.size}."
         )
         assert back < field.size
     else:
-        assert path.note.startswith("Going backward")
+        assert path.note == (
+            "Backward, the positions between taps are counted in, too: "
+            f"{back}; the taps see {field.size}."
+        )
+        assert back > field.size
 
 
 def test_ways_through_chains_agree_in_both_directions() -> None:
@@ -293,15 +331,68 @@ def test_ways_through_chains_agree_in_both_directions() -> None:
 
 def test_derivations_of_random_graphs_hold() -> None:
     """Odd graphs of all sorts, one spatial axis."""
+    notes = set()
     for number in range(60):
         analysis = Analysis(Grower(f"explain/{number}").graph(), batch=2)
         for row in analysis.layers:
             [one] = explain(analysis, row.name)
+            wanted = field_figures(row)
             for derivation in one.derivations:
                 check(derivation, derivation.value)
+                value = wanted.pop(derivation.quantity, derivation.value)
+                assert value == derivation.value, (row.name, derivation)
+            assert not wanted, row.name
             for path in one.paths:
                 for step in (*path.forward, *path.backward):
                     check(step, step.size)
+                [field] = row.receptive_field
+                assert isinstance(field, AxisField)
+                check_note(path, field)
+                notes.add(path.note.split()[0])
+    assert notes == {"Forward", "This", "Backward,"}
+
+
+BACK_AND_FORTH = """
+input: [3, 64, 64]
+layers:
+  - conv: {name: c1, out: 8, kernel: 3, stride: 2, padding: 1}
+  - maxpool: {name: down, kernel: 2, switches: true}
+  - conv: {name: c2, out: 8, kernel: 3, padding: 1}
+  - maxunpool: {name: unpool, kernel: 2, switches: down}
+  - convtranspose: {name: up, out: 8, kernel: 4, stride: 2, padding: 1}
+  - upsample: {name: linear, scale: 2, mode: linear}
+  - upsample: {name: nearest, size: [96, 96]}
+  - conv: {name: c3, out: 8, kernel: 5, padding: 2}
+  - adaptiveavgpool: {name: pool, size: 7}
+"""
+
+
+def test_back_and_forth_agree() -> None:
+    """Down and up again: from one output's taps, each layer's, to the input's positions."""
+    analysis = analyze(library.parse(BACK_AND_FORTH, "back.yaml"))
+    for row in analysis.layers:
+        [one] = explain(analysis, row.name)
+        [path] = one.paths
+        assert path.note.startswith("Forward and backward agree"), row.name
+        assert path.backward[-1].layer == "c1"
+        check_path(path, row.receptive_field[0], analysis)
+
+
+def test_a_transposed_convolution_by_hand() -> None:
+    """After conv 3/2/1 and pool 2/2 (r = 5, j = 4, a = -1), conv 3/1/1: r = 13, a = -5, j = 4.
+
+    Unpooling by 2: output i sees position floor(i/2): the field stays 13, the stride is 2. Then
+    transposed, kernel 4, stride 2, padding 1: output 0 is reached from positions -1 and 0, through
+    elements 3 and 1 of the kernel: from those of c2's positions -1 and 0: -5 - 4 to -5 + 12, 17.
+    """
+    analysis = analyze(library.parse(BACK_AND_FORTH, "back.yaml"))
+    assert analysis.find("c2").receptive_field[0] == AxisField(13, 4, -5)
+    assert analysis.find("unpool").receptive_field[0] == AxisField(13, 2, -5, uniform=False)
+    assert analysis.find("up").receptive_field[0] == AxisField(17, 1, -9, uniform=False)
+    text = explanations.as_text(explain(analysis, "up"), "terminal")
+    assert "ceil((i + p - k + 1)/s) = ceil((0 + 1 - 4 + 1)/2) = -1" in text
+    assert "floor((i + p)/s) = floor((0 + 1)/2) = 0" in text
+    assert "(7 + floor(0/2)*4) - (-5 + floor(-1/2)*4) + 1 = 17" in text
 
 
 def test_the_check_can_fail() -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.costs import DTYPES, Costs, layer_costs, total
-from archcalc.analysis.depth import network_depth, scope_depth
+from archcalc.analysis.depth import Depth, network_depth, scope_depth
 from archcalc.analysis.receptive_field import receptive_fields
 from archcalc.analysis.rows import Row
 from archcalc.errors import NetworkNotFound, SettingError, did_you_mean, plain, received
@@ -52,7 +52,7 @@ class Analysis:
         self.spec = spec
         self.settings = dict(settings or {})
         self.label = graph.name + self.changed("@", ",")
-        self._depths: dict[Scope, int] = {}
+        self._depths: dict[Scope, Depth] = {}
         cache: dict[int, Costs] = {}
         self.layers = [Row(self, layer_costs(node, cache), node=node) for node in graph.layers]
         self._scope_costs = _roll_up(graph.root, self.layers)
@@ -83,7 +83,8 @@ class Analysis:
     def row(self, node: Node) -> Row:
         return self.layers[node.index - 1]
 
-    def depth_of(self, scope: Scope) -> int:
+    def depth_of(self, scope: Scope) -> Depth:
+        """Weight layers on a block's longest path, as the sum of its parts."""
         if scope not in self._depths:
             root = scope is self.graph.root
             self._depths[scope] = network_depth(self.graph) if root else scope_depth(scope)

@@ -84,13 +84,19 @@ def layer_costs(node: Node, cache: dict[int, Costs]) -> Costs:
 def _costs(node: Node) -> Costs:
     facts, times = node.facts, node.times
     weights = facts.params + facts.buffers
-    elements = (_elements(facts.inputs), _elements(facts.outputs))
-    work = (facts.mult_adds, *facts.operations, facts.connections, facts.neurons, *elements)
-    if times != 1:
-        work = tuple([count * times for count in work])
     own = node.shared_with is None  # shared parameters are counted where they were first used
-    params = (facts.params, facts.buffers) if own else (0, 0)
-    return Costs(*params, *work, weights * times)
+    costs = Costs(
+        facts.params if own else 0,
+        facts.buffers if own else 0,
+        facts.mult_adds,
+        *facts.operations,
+        facts.connections,
+        facts.neurons,
+        _elements(facts.inputs),
+        _elements(facts.outputs),
+        weights,
+    )
+    return costs if times == 1 else Costs(*costs[:2], *[count * times for count in costs[2:]])
 
 
 def _elements(shapes: Shapes) -> int:

@@ -8,33 +8,78 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archcalc.formula import Sum, constant
 from archcalc.ops.window import HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from archcalc.graph import Graph, Node, Scope
 
 
-def network_depth(graph: Graph) -> int:
+class Depth(Sum):
+    """Weight layers on the longest path: one for a layer, the sum of its parts for a block."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, parts: dict[str, int]) -> None:
+        self.names = tuple(parts)
+        super().__init__(map(constant, parts.values()))
+
+    def symbols(self) -> str:
+        """The parts that the path goes through."""
+        return " + ".join(self.names) or "0"
+
+
+def network_depth(graph: Graph) -> Depth:
     """Weight layers on the longest path from the input to an output that is not auxiliary."""
-    depths = _depths(graph.nodes)
-    return max((depths[o.tensor.node] for o in graph.outputs if not o.auxiliary), default=0)
+    ends = [output.tensor.node for output in graph.outputs if not output.auxiliary]
+    return _depth(graph.root, _longest(graph.nodes, ends))
 
 
-def scope_depth(scope: Scope) -> int:
+def scope_depth(scope: Scope) -> Depth:
     """Weight layers on the longest path inside a scope to its exit."""
-    exit_node = scope.exit.node if scope.exit else -1
-    return _depths(scope.nodes()).get(exit_node, 0)
+    ends = [scope.exit.node] if scope.exit else []
+    return _depth(scope, _longest(scope.nodes(), ends))
 
 
-def _depths(nodes: Iterable[Node]) -> Mapping[int, int]:
-    """Weight layers on the longest path to each node that stays among these nodes."""
-    depths: dict[int, int] = {}
+def _depth(scope: Scope, path: Iterable[Node]) -> Depth:
+    """The path's weight layers, counted by the scope's own layers and blocks."""
+    parts: dict[str, int] = {}
+    for node in path:
+        if node.op.weighted:
+            name = _child(scope, node)
+            parts[name] = parts.get(name, 0) + 1
+    return Depth(parts)
+
+
+def _child(scope: Scope, node: Node) -> str:
+    """The layer or block of `scope` in which a node is."""
+    part: Node | Scope = node
+    outer: Scope | None = node.scope
+    while outer is not None and outer is not scope:
+        part, outer = outer, outer.parent
+    return part.name
+
+
+def _longest(nodes: Iterable[Node], ends: Iterable[int]) -> list[Node]:
+    """The path with the most weight layers to one of the ends that stays among these nodes."""
+    found: dict[int, Node] = {}
+    depths: dict[int, int] = {-1: 0}
+    before: dict[int, int] = {}
     for node in nodes:
-        below = 0
-        for tensor, windows in zip(node.inputs, node.facts.windows, strict=True):
-            if windows is not HELD:
-                below = max(below, depths.get(tensor.node, 0))
-        depths[node.index] = below + node.op.weighted
-    return depths
+        found[node.index] = node
+        followed = (
+            tensor.node
+            for tensor, windows in zip(node.inputs, node.facts.windows, strict=True)
+            if windows is not HELD and tensor.node in found
+        )
+        before[node.index] = nearest = max(followed, key=depths.__getitem__, default=-1)
+        depths[node.index] = depths[nearest] + node.op.weighted
+    at = max((end for end in ends if end in found), key=depths.__getitem__, default=-1)
+    path = []
+    while at >= 0:
+        path.append(found[at])
+        at = before[at]
+    path.reverse()
+    return path

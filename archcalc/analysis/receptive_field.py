@@ -6,7 +6,8 @@ first input index seen by output 0; negative inside padding). For a chain of sli
 are the recurrences of Araujo, Norris & Sim 2019 ("Computing Receptive Fields of Convolutional
 Neural Networks", Distill), equations 1 to 4. Here every position's hull is followed, as sequences
 that repeat with a period, so that transposed convolutions, adaptive pooling and branches whose
-strides disagree come out exactly, too. Branches are united; channels are not told apart.
+strides disagree come out exactly, too. Branches are united; channels are not told apart. The
+equations are in `field_equations`.
 
 What that may cost is bounded (`Effort`), so that no network, however odd, keeps anyone waiting.
 """
@@ -14,8 +15,10 @@ What that may cost is bounded (`Effort`), so that no network, however odd, keeps
 from __future__ import annotations
 
 from math import gcd, inf, lcm
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc.analysis import field_equations as eq
+from archcalc.formula import formula
 from archcalc.graph import collector_paused
 from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Sliding
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
+    from archcalc.formula import Value
     from archcalc.graph import Graph, Node
 
 LONGEST_PERIOD = 4096
@@ -49,14 +53,6 @@ class Unknown(NamedTuple):
     reason: str
 
 
-class Even(NamedTuple):
-    """The hull of output i along an axis: lo + i*jump to hi + i*jump."""
-
-    lo: int
-    hi: int
-    jump: int
-
-
 class Track(NamedTuple):
     """Hulls that repeat: output i + period sees what output i sees, `advance` inputs further on.
 
@@ -69,22 +65,35 @@ class Track(NamedTuple):
     hi: tuple[int | None, ...]
 
     def at(self, i: int) -> tuple[int, int] | None:
-        turn, r = divmod(i, self.period)
+        """The first and the last input that output i sees."""
+        r = i % self.period
         lo, hi = self.lo[r], self.hi[r]
         if lo is None or hi is None:
             return None
-        return lo + turn * self.advance, hi + turn * self.advance
+        return self.moved(lo, i), self.moved(hi, i)
+
+    def moved(self, end: Any, i: int) -> Any:
+        """An end of what output i sees, from the same end a whole number of periods before."""
+        if self.period == 1:
+            return eq.moved(end, i, self.advance)
+        return eq.repeated(end, i, self.period, self.advance)
 
 
 class Uneven(NamedTuple):
-    """Several tracks, one for each stride; the field they make, and its largest hull."""
+    """Several tracks, one for each slope, and the field they make.
+
+    `first` is the first output position that sees anything, `widest` the one that sees furthest.
+    """
 
     tracks: tuple[Track, ...]
+    stride: int | Fraction
     field: AxisField | Unknown
-    widest: tuple[int, int] | None
+    first: int = 0
+    widest: int = 0
 
 
-Along = Even | Uneven | Unknown | None  # None: everything is seen
+# Along one axis; an AxisField where every position sees alike, None where everything is seen.
+Along = AxisField | Uneven | Unknown | None
 State = tuple[Along, ...]
 
 TOO_LONG = Unknown(f"its pattern repeats only after more than {LONGEST_PERIOD} positions")
@@ -109,7 +118,7 @@ class Effort:
 def receptive_fields(graph: Graph) -> list[State]:
     """The state of every node, in the graph's order; `fields` turns one into sizes and strides."""
     rank = len(graph.input.facts.outputs[0]) - 1
-    states: list[State] = [(Even(0, 0, 1),) * rank]
+    states: list[State] = [(AxisField(1, 1, 0),) * rank]
     effort = Effort()
     with collector_paused():
         for node in graph.layers:
@@ -168,30 +177,43 @@ def _step(along: Along, window: AxisWindow, count: int, effort: Effort) -> Along
     """One axis through one window; `count` is the number of output positions."""
     if along is None or isinstance(along, Unknown):
         return along
-    if isinstance(along, Even) and isinstance(window, Sliding):
-        jump = along.jump
-        first = along.lo - window.before * jump
-        reach = (window.kernel - 1) * window.dilation * jump
-        hi = along.hi - window.before * jump + reach
-        return _bounded(Even(first, hi, jump * window.stride))
+    if isinstance(along, AxisField) and isinstance(window, Sliding):
+        return _slide(along, window)
     tracks: list[Track] = []
-    for track in _tracks(along):
+    for track in tracks_of(along):
         stepped = _step_track(track, window, effort)
         if isinstance(stepped, Unknown):
             return stepped
         tracks.append(stepped)
-    return _settle(count, tracks, effort)
+    stride = next_stride(along, window).number
+    return _settle(count, tracks, stride, effort)
 
 
-def _tracks(along: Even | Uneven) -> tuple[Track, ...]:
+def _slide(field: AxisField, window: Sliding) -> AxisField | Unknown:
+    """A sliding window over positions that see alike."""
+    r, j, a, _, _ = field
+    k, s, p, _, d = window
+    r = eq.size(r, k, j) if d == 1 else eq.size_dilated(r, k, j, d)
+    return _bounded(AxisField(r, eq.stride(j, s), eq.start(a, p, j)))
+
+
+def next_stride(along: AxisField | Uneven, window: AxisWindow) -> Value:
+    """The stride after a window, an int or a Fraction."""
+    values = {"j": along.stride, **window.numbers()}
+    return formula(window.rate).exactly(**values)
+
+
+def tracks_of(along: AxisField | Uneven) -> tuple[Track, ...]:
+    """The hulls of all positions."""
     if isinstance(along, Uneven):
         return along.tracks
-    return (Track(1, along.jump, (along.lo,), (along.hi,)),)
+    assert isinstance(along.stride, int)
+    return (Track(1, along.stride, (along.start,), (eq.end(along.start, along.size),)),)
 
 
-def _bounded(along: Even) -> Along:
-    if along.lo > -LARGEST and along.hi < LARGEST and along.jump < LARGEST:
-        return along
+def _bounded(field: AxisField) -> AxisField | Unknown:
+    if field.start > -LARGEST and field.start + field.size < LARGEST and field.stride < LARGEST:
+        return field
     return TOO_LARGE
 
 
@@ -223,8 +245,7 @@ def _least(ends: Sequence[int | None], advance: int, taps: Sequence[range]) -> l
     tables: list[list[float]] = [[inf if end is None else end for end in ends]]
 
     def at(table: Sequence[float], position: int) -> float:
-        turn, r = divmod(position, period)
-        return table[r] + turn * advance
+        return eq.repeated(table[position % period], position, period, advance)  # type: ignore[no-any-return]
 
     longest = max(map(len, taps))
     while 1 << len(tables) <= longest:
@@ -246,15 +267,20 @@ def _unite(parts: list[Along], count: int, effort: Effort) -> Along:
             return part
     if any(part is None for part in parts):
         return None
-    known = [part for part in parts if isinstance(part, (Even, Uneven))]
-    evens = [part for part in known if isinstance(part, Even)]
-    if len(evens) == len(known) and all(even.jump == evens[0].jump for even in evens):
-        return Even(min(e.lo for e in evens), max(e.hi for e in evens), evens[0].jump)
-    return _settle(count, [track for part in known for track in _tracks(part)], effort)
+    known = [part for part in parts if isinstance(part, (AxisField, Uneven))]
+    evens = [part for part in known if isinstance(part, AxisField)]
+    stride = known[0].stride
+    if len(evens) == len(known) and all(even.stride == stride for even in evens):
+        first = min(even.start for even in evens)
+        last = max(eq.end(even.start, even.size) for even in evens)
+        return AxisField(eq.extent(first, last), stride, first)
+    return _settle(count, [track for part in known for track in tracks_of(part)], stride, effort)
 
 
-def _settle(count: int, tracks: list[Track], effort: Effort) -> Along:
-    """Tracks of one stride merged, periods reduced; Even where positions don't differ."""
+def _settle(
+    count: int, tracks: list[Track], stride: int | Fraction, effort: Effort
+) -> AxisField | Uneven | Unknown:
+    """Tracks of one slope merged, periods reduced; an even field where positions don't differ."""
     merged: dict[tuple[int, int], Track] = {}
     for track in tracks:
         shared = gcd(track.period, track.advance)
@@ -269,9 +295,8 @@ def _settle(count: int, tracks: list[Track], effort: Effort) -> Along:
         [track] = merged.values()
         lo, hi = track.lo[0], track.hi[0]
         if track.period == 1 and lo is not None and hi is not None:
-            return _bounded(Even(lo, hi, track.advance))
-    settled = tuple(merged.values())
-    return _uneven(settled, count, effort)
+            return _bounded(AxisField(eq.extent(lo, hi), stride, lo))
+    return _uneven(tuple(merged.values()), stride, count, effort)
 
 
 def _merge(one: Track, other: Track, effort: Effort) -> Track | Unknown:
@@ -301,43 +326,24 @@ def _reduced(track: Track) -> Track:
 
 
 def _field(along: Along) -> AxisField | Unknown | None:
-    if isinstance(along, Even):
-        return AxisField(along.hi - along.lo + 1, along.jump, along.lo)
     return along.field if isinstance(along, Uneven) else along
 
 
-def widest(along: Along) -> tuple[int, int] | None:
-    """The first and the last input of the position that sees furthest; None where unknown."""
-    if isinstance(along, Even):
-        return along.lo, along.hi
-    return along.widest if isinstance(along, Uneven) else None
-
-
-def _uneven(tracks: tuple[Track, ...], count: int, effort: Effort) -> Uneven:
+def _uneven(
+    tracks: tuple[Track, ...], stride: int | Fraction, count: int, effort: Effort
+) -> Uneven:
     """What `count` output positions that differ see."""
     period = min(lcm(*(track.period for track in tracks)), count)
     if not effort.allows(2 * period * len(tracks)):
-        return Uneven(tracks, TOO_COSTLY, None)
-    hulls = [hull for i in _telling(period, count) if (hull := _union_at(tracks, i))]
+        return Uneven(tracks, stride, TOO_COSTLY)
+    hulls = [(i, *hull) for i in _telling(period, count) if (hull := _union_at(tracks, i))]
     if not hulls:
-        return Uneven(tracks, BLIND, None)
-    first, last = max(hulls, key=lambda hull: hull[1] - hull[0])
-    field = AxisField(
-        last - first + 1,
-        _ratio(tracks[0].advance, tracks[0].period),
-        hulls[0][0],
-        aligned=len(tracks) == 1,
-        uniform=False,
-    )
-    return Uneven(tracks, field, (first, last))
-
-
-def _ratio(above: int, below: int) -> int | Fraction:
-    if above % below == 0:
-        return above // below
-    from fractions import Fraction
-
-    return Fraction(above, below)
+        return Uneven(tracks, stride, BLIND)
+    opening, start, _ = hulls[0]
+    widest, first, last = max(hulls, key=lambda hull: hull[2] - hull[1])
+    aligned = len(tracks) == 1
+    field = AxisField(eq.extent(first, last), stride, start, aligned, uniform=False)
+    return Uneven(tracks, stride, field, opening, widest)
 
 
 def _telling(period: int, count: int) -> list[int]:

@@ -217,7 +217,7 @@ class Row:
         if self.node is not None:
             return int(self.node.op.weighted)
         assert self.scope is not None
-        return self.analysis.depth_of(self.scope)
+        return self.analysis.depth_of(self.scope).number
 
     @property
     def share(self) -> float:

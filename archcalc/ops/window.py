@@ -6,21 +6,45 @@ convolution arithmetic for deep learning", arXiv:1603.07285, relationships 6, 15
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from math import gcd
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.errors import LayerError
 from archcalc.formula import Derived, constant, formula
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+# Every window says which inputs output i sees (`taps`), the first and the last of them with their
+# equations (`ends`, None if it sees nothing), that the pattern repeats after `period` outputs,
+# `advance` inputs further on, and what becomes of a stride of j (`rate`).
+
+Ends = tuple[Derived, Derived]
+
+FIRST = "i*s - p"
+LAST = "i*s - p + k - 1"
+LAST_DILATED = "i*s - p + d*(k - 1)"
+
+BACK_FIRST = "ceil((i + p - k + 1)/s)"
+BACK_LAST = "floor((i + p)/s)"
+BACK = "(i + p - d*q)/s"  # dilated: through the kernel's element q, for which it is whole
+
 
 class Sliding(NamedTuple):
-    """Output i sees inputs i*stride - before + j*dilation, j = 0 ... kernel-1."""
+    """Output i sees inputs i*stride - before + q*dilation, q = 0 ... kernel-1."""
 
     kernel: int
     stride: int = 1
     before: int = 0
     after: int = 0
     dilation: int = 1
+
+    @property
+    def rate(self) -> str:
+        return "j*s"
 
     @property
     def period(self) -> int:
@@ -30,19 +54,30 @@ class Sliding(NamedTuple):
     def advance(self) -> int:
         return self.stride
 
+    def numbers(self) -> dict[str, int]:
+        return {"k": self.kernel, "s": self.stride, "p": self.before, "d": self.dilation}
+
+    def ends(self, i: int, name: str = "i") -> Ends:
+        last = LAST if self.dilation == 1 else LAST_DILATED
+        return _at(FIRST, name, i, self.numbers()), _at(last, name, i, self.numbers())
+
     def taps(self, i: int) -> range:
-        first = i * self.stride - self.before
+        first = _function(FIRST, "i", "s", "p")(i, self.stride, self.before)
         return range(first, first + (self.kernel - 1) * self.dilation + 1, self.dilation)
 
 
 class Fractional(NamedTuple):
-    """A transposed convolution: input i reaches outputs i*stride - before + j*dilation."""
+    """A transposed convolution: input i reaches outputs i*stride - before + q*dilation."""
 
     kernel: int
     stride: int = 1
     before: int = 0
     after: int = 0
     dilation: int = 1
+
+    @property
+    def rate(self) -> str:
+        return "j/s"
 
     @property
     def advance(self) -> int:
@@ -52,78 +87,110 @@ class Fractional(NamedTuple):
     def period(self) -> int:
         return self.stride
 
+    def numbers(self) -> dict[str, int]:
+        return {"k": self.kernel, "s": self.stride, "p": self.before, "d": self.dilation}
+
+    def ends(self, i: int, name: str = "i") -> Ends | None:
+        fits, numbers = self._fits(i), self.numbers()
+        if not fits:
+            return None
+        if self.dilation == 1:
+            return _at(BACK_FIRST, name, i, numbers), _at(BACK_LAST, name, i, numbers)
+        first, last = ({**numbers, "q": q} for q in (fits[-1], fits[0]))
+        return _at(BACK, name, i, first), _at(BACK, name, i, last)
+
     def taps(self, i: int) -> range:
         """The inputs that reach output i; evenly spaced, possibly none."""
-        step = self.stride // gcd(self.stride, self.dilation)  # j that fit are `step` apart
-        reach = i + self.before
-        fits = (
-            j
-            for j in range(min(step, self.kernel))
-            if (reach - j * self.dilation) % self.stride == 0
-        )
-        j = next(fits, None)
-        if j is None:
+        fits = self._fits(i)
+        if not fits:
             return range(0)
-        last = (reach - j * self.dilation) // self.stride
-        apart = step * self.dilation // self.stride
-        count = (self.kernel - 1 - j) // step + 1
-        return range(last - (count - 1) * apart, last + 1, apart)
+        tap = _function(BACK, "i", "p", "d", "q", "s")
+        first = tap(i, self.before, self.dilation, fits[-1], self.stride)
+        last = tap(i, self.before, self.dilation, fits[0], self.stride)
+        return range(first, last + 1, fits.step * self.dilation // self.stride)
+
+    def _fits(self, i: int) -> range:
+        """The kernel's elements through which output i sees an input."""
+        step = self.stride // gcd(self.stride, self.dilation)  # those that fit are `step` apart
+        reach = i + self.before
+        for q in range(min(step, self.kernel)):
+            if (reach - q * self.dilation) % self.stride == 0:
+                return range(q, self.kernel, step)
+        return range(0)
 
 
-class Adaptive(NamedTuple):
+class _Resampling(NamedTuple):
+    """From n positions to m."""
+
+    n: int
+    m: int
+
+    @property
+    def rate(self) -> str:
+        return "j*n/m"
+
+    @property
+    def period(self) -> int:
+        return self.m // gcd(self.n, self.m)
+
+    @property
+    def advance(self) -> int:
+        return self.n // gcd(self.n, self.m)
+
+    def numbers(self) -> dict[str, int]:
+        return {"n": self.n, "m": self.m}
+
+    def texts(self) -> tuple[str, str]:
+        """The first and the last input that output i sees."""
+        raise NotImplementedError
+
+    def ends(self, i: int, name: str = "i") -> Ends:
+        first, last = (_at(text, name, i, self.numbers()) for text in self.texts())
+        return first, last
+
+    def taps(self, i: int) -> range:
+        first, last = (_function(text, "i", "n", "m") for text in self.texts())
+        return range(first(i, self.n, self.m), last(i, self.n, self.m) + 1)
+
+
+class Adaptive(_Resampling):
     """Output i of m sees inputs floor(i*n/m) ... ceil((i+1)*n/m) - 1 of n."""
 
-    n: int
-    m: int
+    __slots__ = ()
 
-    @property
-    def period(self) -> int:
-        return self.m // gcd(self.n, self.m)
-
-    @property
-    def advance(self) -> int:
-        return self.n // gcd(self.n, self.m)
-
-    def taps(self, i: int) -> range:
-        return range(i * self.n // self.m, -(-(i + 1) * self.n // self.m))
+    def texts(self) -> tuple[str, str]:
+        return "floor(i*n/m)", "ceil((i + 1)*n/m) - 1"
 
 
-class Interpolated(NamedTuple):
+class Interpolated(_Resampling):
     """Linear interpolation from n to m, corners not aligned: output i is at (i + 1/2)*n/m - 1/2."""
 
-    n: int
-    m: int
+    __slots__ = ()
 
-    @property
-    def period(self) -> int:
-        return self.m // gcd(self.n, self.m)
-
-    @property
-    def advance(self) -> int:
-        return self.n // gcd(self.n, self.m)
-
-    def taps(self, i: int) -> range:
-        above, below = (2 * i + 1) * self.n - self.m, 2 * self.m
-        return range(above // below, -(-above // below) + 1)
+    def texts(self) -> tuple[str, str]:
+        return "floor(((2*i + 1)*n - m)/(2*m))", "ceil(((2*i + 1)*n - m)/(2*m))"
 
 
-class Nearest(NamedTuple):
+class Nearest(_Resampling):
     """Output i of m repeats input floor(i*n/m) of n."""
 
-    n: int
-    m: int
+    __slots__ = ()
 
-    @property
-    def period(self) -> int:
-        return self.m // gcd(self.n, self.m)
+    def texts(self) -> tuple[str, str]:
+        return "floor(i*n/m)", "floor(i*n/m)"
 
-    @property
-    def advance(self) -> int:
-        return self.n // gcd(self.n, self.m)
 
-    def taps(self, i: int) -> range:
-        return range(i * self.n // self.m, i * self.n // self.m + 1)
+@cache
+def _function(text: str, *names: str) -> Callable[..., int]:
+    return formula(text).function(*names)
 
+
+def _at(text: str, name: str, i: int, numbers: dict[str, int]) -> Derived:
+    """An equation of position i at a position that is called `name`."""
+    return formula(_POSITION.sub(name, text)).of({**numbers, name: i})
+
+
+_POSITION = re.compile(r"\bi\b")
 
 AxisWindow = Sliding | Fractional | Adaptive | Interpolated | Nearest
 

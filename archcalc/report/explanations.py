@@ -13,7 +13,8 @@ from archcalc.report.writers import escaped, json_pieces, latex
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from archcalc.analysis.explain import Derivation, Explanation, Path
+    from archcalc.analysis.explain import Derivation, Explanation
+    from archcalc.analysis.field_way import Path
 
 _LARGE = re.compile(r"\d{4,}")
 
@@ -107,7 +108,7 @@ def _terminal_path(path: Path) -> Iterator[str]:
     yield from _aligned(rows)
     if path.backward:
         yield ""
-        yield f"  receptive field, {path.axis}, backward, f_i = (f_(i+1) - 1)*stride + kernel:"
+        yield f"  receptive field, {path.axis}, backward, {path.rule}:"
         yield from _aligned(
             [(step.layer, f"{step.text} = {number(step.size)}") for step in path.backward]
         )
