@@ -45,7 +45,14 @@ class Node:
     )
 
     def __init__(
-        self, index: int, name: str, op: Op, inputs: tuple[Tensor, ...], facts: Facts, scope: Scope
+        self,
+        index: int,
+        name: str,
+        op: Op,
+        inputs: tuple[Tensor, ...],
+        facts: Facts,
+        scope: Scope,
+        source: Place | None = None,
     ) -> None:
         self.index = index
         self.name = name
@@ -53,7 +60,7 @@ class Node:
         self.inputs = inputs
         self.facts = facts
         self.scope = scope
-        self.source: Place | None = None
+        self.source = source
         self.label: str | None = None
         self.shared_with: Node | None = None
 
@@ -194,15 +201,14 @@ class GraphBuilder:
         return node
 
     def _append(self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None) -> Node:
-        shapes = tuple([tensor.shape for tensor in inputs])
-        facts = self._facts.get((op, shapes))
+        key = (op, tuple([tensor.shape for tensor in inputs]))
+        facts = self._facts.get(key)
         if facts is None:
             try:
-                facts = self._facts[op, shapes] = op.facts(shapes)
+                facts = self._facts[key] = op.facts(key[1])
             except LayerError as error:
                 raise self._placed(error, name, source) from None
-        node = Node(len(self.nodes), name, op, inputs, facts, self.scope)
-        node.source = source
+        node = Node(len(self.nodes), name, op, inputs, facts, self.scope, source)
         self.nodes.append(node)
         return node
 

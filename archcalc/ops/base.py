@@ -110,14 +110,15 @@ class Op:
             raise LayerError(
                 f"{self.kind} has no field '{name}'", hint=did_you_mean(name, self.fields)
             )
-        own = {**self.defaults, **values}
+        own = self.defaults.copy()
         for name, value in values.items():
             own[name] = _field_value(self.fields[name], value)
         if f.REQUIRED in own.values():
             raise _missing(self, own)
-        self.__dict__.update(own)
-        self.key = (type(self), *own.values())
-        self._hash = hash(self.key)
+        key = (type(self), *own.values())
+        self.__dict__ = own
+        self.key = key
+        self._hash = hash(key)
         self.check()
 
     def __eq__(self, other: object) -> bool:
@@ -239,8 +240,9 @@ def _default(field: f.Field) -> Any:
 
 def _field_value(field: f.Field, value: Any) -> Any:
     """A field's value, checked; what equals its default needs no check (None, an empty tuple)."""
-    default = type(value) is type(field.default) and value == field.default
-    return value if default and type(value) is not float else field.convert(value)
+    default = field.default
+    same = type(value) is type(default) and value == default and type(value) is not float
+    return value if same else field.convert(value)
 
 
 def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:

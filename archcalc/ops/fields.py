@@ -54,8 +54,8 @@ class Integer(Field):
         self.expected = _whole(minimum)
 
     def convert(self, value: Any) -> int:
-        if self.takes(value):
-            return int(value)
+        if type(value) is int and self.minimum <= value <= self.maximum:
+            return value
         raise self.refuse(value)
 
     def takes(self, value: object) -> bool:
@@ -76,11 +76,11 @@ class Sizes(Field):
         self.expected = f"{_whole(minimum)} or a list of them, one an axis"
 
     def convert(self, value: Any) -> int | tuple[int, ...]:
-        if isinstance(value, (list, tuple)) and 0 < len(value) <= MOST_ITEMS:
-            if all(map(self.one.takes, value)):
-                return tuple(value)
-        elif self.one.takes(value):
-            return int(value)
+        if type(value) is int and self.one.minimum <= value <= self.one.maximum:
+            return value
+        listed = isinstance(value, (list, tuple)) and 0 < len(value) <= MOST_ITEMS
+        if listed and all(map(self.one.takes, value)):
+            return tuple(value)
         raise self.refuse(value)
 
     def schema(self) -> dict[str, Any]:

@@ -86,13 +86,17 @@ class Term:
 class Template:
     """A name or label, with `{expression}` parts filled in at expansion."""
 
-    __slots__ = ("parts", "place")
+    __slots__ = ("literal", "parts", "place")
 
     def __init__(self, parts: list[str | Term], place: Place) -> None:
         self.parts = parts
         self.place = place
+        only = parts[0] if len(parts) == 1 else None
+        self.literal = only if isinstance(only, str) else None  # nothing has to be filled in
 
     def __call__(self, names: Mapping[str, Any], incoming: Shape) -> str:
+        if self.literal is not None:
+            return self.literal
         return "".join(
             part if isinstance(part, str) else _shown(part(names, incoming)) for part in self.parts
         )
@@ -100,13 +104,6 @@ class Template:
     @property
     def cost(self) -> int:
         return sum(part.cost for part in self.parts if isinstance(part, Term))
-
-    @property
-    def literal(self) -> str | None:
-        """The text, where nothing has to be filled in."""
-        return (
-            str(self.parts[0]) if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
-        )
 
 
 def _shown(value: Any) -> str:
@@ -143,7 +140,7 @@ class Common:
         if self._cost is None:
             references = [*(self.sources or ()), *([self.weights] if self.weights else ())]
             parts = [self.name, self.label, self.when, *(r.template for r in references)]
-            own = sum(term.cost for term in self.terms.values())
+            own = sum([term.cost for term in self.terms.values() if not term.constant])
             self._cost = own + sum(part.cost for part in parts if part)
         return self._cost
 
