@@ -45,14 +45,7 @@ class Node:
     )
 
     def __init__(
-        self,
-        index: int,
-        name: str,
-        op: Op,
-        inputs: tuple[Tensor, ...],
-        facts: Facts,
-        scope: Scope,
-        source: Place | None = None,
+        self, index: int, name: str, op: Op, inputs: tuple[Tensor, ...], facts: Facts, scope: Scope
     ) -> None:
         self.index = index
         self.name = name
@@ -60,7 +53,7 @@ class Node:
         self.inputs = inputs
         self.facts = facts
         self.scope = scope
-        self.source = source
+        self.source: Place | None = None
         self.label: str | None = None
         self.shared_with: Node | None = None
 
@@ -208,7 +201,8 @@ class GraphBuilder:
                 facts = self._facts[key] = op.facts(key[1])
             except LayerError as error:
                 raise self._placed(error, name, source) from None
-        node = Node(len(self.nodes), name, op, inputs, facts, self.scope, source)
+        node = Node(len(self.nodes), name, op, inputs, facts, self.scope)
+        node.source = source
         self.nodes.append(node)
         return node
 
@@ -216,12 +210,12 @@ class GraphBuilder:
         own = node.op.parameters(node.facts.inputs)
         theirs = other.op.parameters(other.facts.inputs)
         if own != theirs:
-            shown = " and ".join(
-                "(" + ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) + ")"
-                for ps in (theirs, own)
+            needed, given = (
+                ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) or "none"
+                for ps in (own, theirs)
             )
             raise SpecError(
-                f"weights can be shared only where the parameters are equal, received {shown}",
+                f"weights: expected parameters {needed}, received those of {other.path}: {given}",
                 place=node.source,
                 layer=node.path,
             )
@@ -254,9 +248,10 @@ class GraphBuilder:
                 waiting.extend(tensor.node for tensor in self.nodes[index].inputs)
         unused = [node for node in self.nodes[1:] if not reached[node.index]]
         if unused:
-            more = f" (nor do {len(unused) - 1} more)" if len(unused) > 1 else ""
+            more = f" (and {len(unused) - 1} more)" if len(unused) > 1 else ""
             raise SpecError(
-                f"feeds no output of the network{more}",
+                f"expected a layer that feeds an output of the network, received one that does "
+                f"not{more}",
                 place=unused[-1].source,
                 layer=unused[-1].path,
                 hint="take it with 'from:', list it under 'outputs:', or leave it out",

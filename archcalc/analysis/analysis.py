@@ -110,9 +110,14 @@ class Analysis:
             return found[0]
         if found:
             shown = ", ".join(row.name for row in found[:6]) + (" ..." if len(found) > 6 else "")
-            raise NetworkNotFound(f"{received(name)} is a part of {len(found)} names", hint=shown)
+            raise NetworkNotFound(
+                f"expected one layer, received {received(name)}, a part of {len(found)} names",
+                hint=shown,
+            )
         hint = did_you_mean(name, [row.name for row in rows[:20_000]])
-        raise NetworkNotFound(f"{self.graph.name} has no layer {received(name)}", hint=hint)
+        raise NetworkNotFound(
+            f"expected a layer of {self.graph.name}, received {received(name)}", hint=hint
+        )
 
 
 def _outermost(rows: list[Row]) -> list[Row]:

@@ -108,7 +108,8 @@ class Op:
         if not values.keys() <= self.fields.keys():
             name = min(values.keys() - self.fields.keys())
             raise LayerError(
-                f"{self.kind} has no field '{name}'", hint=did_you_mean(name, self.fields)
+                f"expected a field of {self.kind}, received '{name}'",
+                hint=did_you_mean(name, self.fields),
             )
         own = self.defaults.copy()
         for name, value in values.items():
@@ -208,7 +209,8 @@ class Op:
     def _wrong_arity(self, count: int) -> LayerError:
         fewest, most = self.arity
         wanted = str(fewest) if fewest == most else f"{fewest} or more"
-        return LayerError(f"{self.kind} takes {wanted} inputs, received {count}")
+        noun = "input" if wanted == "1" else "inputs"
+        return LayerError(f"{self.kind}: expected {wanted} {noun}, received {count}")
 
 
 class Unweighted(Op):
@@ -247,16 +249,16 @@ def _field_value(field: f.Field, value: Any) -> Any:
 
 def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:
     name = next(name for name, value in values.items() if value is f.REQUIRED)
-    return LayerError(f"{op.kind} needs '{name}': {op.fields[name].expected}")
+    return LayerError(f"{op.kind}: expected '{name}' ({op.fields[name].expected}), received none")
 
 
 def _shape(dimensions: Dimensions) -> Shape:
     shape = tuple([one if type(one) is int else one.__index__() for one in dimensions])
     if min(shape) < 1:
-        raise LayerError(f"the output would be {spelled(shape)}; every size must be 1 or more")
+        raise LayerError(f"expected output sizes of at least 1, received {spelled(shape)}")
     if max(shape) > LARGEST_AXIS:
         raise LayerError(
-            f"the output would be {spelled(shape)}; the largest size is {LARGEST_AXIS}"
+            f"expected output sizes of at most {LARGEST_AXIS}, received {spelled(shape)}"
         )
     return shape
 
@@ -287,7 +289,7 @@ def spatial(shape: Shape, op: Op) -> Shape:
     """The spatial sizes of (channels, *spatial); a vector has none, which is an error."""
     if len(shape) < 2:
         raise LayerError(
-            f"{op.kind} needs an input with spatial axes, such as 3x224x224, "
+            f"{op.kind}: expected an input with spatial axes, such as 3x224x224, "
             f"received {spelled(shape)}"
         )
     return shape[1:]

@@ -156,7 +156,8 @@ class _Convolution(Op):
         for name, count in (("input", channels), ("output", self.out)):
             if count % self.groups:
                 raise LayerError(
-                    f"groups {self.groups} does not divide the {count} {name} channels"
+                    f"groups: expected a divisor of the {count} {name} channels, "
+                    f"received {self.groups}"
                 )
         return channels
 

@@ -26,7 +26,7 @@ class Add(Weightless):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if any(shape != inputs[0] for shape in inputs):
             raise LayerError(
-                "add: branches' shapes don't match: expected all equal, received "
+                "add: expected branches of one shape, received "
                 + " and ".join(map(spelled, inputs))
             )
         return (inputs[0],)
@@ -58,8 +58,8 @@ class Multiply(Weightless):
         for shape in inputs:
             if not _spreads(shape, largest):
                 raise LayerError(
-                    f"multiply: branches' shapes don't match: expected {spelled(largest)} or one "
-                    f"value a channel, received {' and '.join(map(spelled, inputs))}"
+                    f"multiply: expected branches of shape {spelled(largest)} or of one value a "
+                    f"channel, received {' and '.join(map(spelled, inputs))}"
                 )
         return (largest,)
 

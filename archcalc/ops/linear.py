@@ -28,7 +28,7 @@ class Linear(Op):
         if len(inputs[0]) != 1:
             size = math.prod(inputs[0])
             raise LayerError(
-                f"linear needs a vector, received {spelled(inputs[0])}",
+                f"linear: expected a vector, received {spelled(inputs[0])}",
                 hint=f"put `flatten` before it (it gives {size} features)",
             )
         return ((given(self.out),),)
@@ -68,7 +68,8 @@ class RBF(Op):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if len(inputs[0]) != 1:
             raise LayerError(
-                f"rbf needs a vector, received {spelled(inputs[0])}", hint="put `flatten` before it"
+                f"rbf: expected a vector, received {spelled(inputs[0])}",
+                hint="put `flatten` before it",
             )
         return ((given(self.out),),)
 

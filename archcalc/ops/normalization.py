@@ -113,7 +113,9 @@ class GroupNorm(_Statistics):
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if inputs[0][0] % self.groups:
-            raise LayerError(f"groups {self.groups} does not divide the {inputs[0][0]} channels")
+            raise LayerError(
+                f"groups: expected a divisor of the {inputs[0][0]} channels, received {self.groups}"
+            )
         return inputs
 
     def _groups(self, inputs: Shapes) -> int:

@@ -300,7 +300,7 @@ class MaxUnpool(Weightless):
         values, switches = inputs
         if values != switches:
             raise LayerError(
-                f"the switches' shape must be the values': expected {spelled(values)}, "
+                f"switches: expected the values' shape {spelled(values)}, "
                 f"received {spelled(switches)}"
             )
         windows = self._slides(inputs)

@@ -89,7 +89,9 @@ class ChannelShuffle(_Move):
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if inputs[0][0] % self.groups:
-            raise LayerError(f"groups {self.groups} does not divide the {inputs[0][0]} channels")
+            raise LayerError(
+                f"groups: expected a divisor of the {inputs[0][0]} channels, received {self.groups}"
+            )
         return inputs
 
 
@@ -153,7 +155,7 @@ class Slice(_Move):
         stop = size if self.stop is None else self.stop
         if not self.start < stop <= size:
             raise LayerError(
-                f"slice: expected 0 <= start < stop <= {size}, received {self.start} to {stop}"
+                f"start: expected 0 <= start < stop <= {size}, received {self.start} to {stop}"
             )
         taken = formula("ceil((stop - start)/step)")(stop=stop, start=self.start, step=self.step)
         return ((*map(given, shape[: self.axis]), taken, *map(given, shape[self.axis + 1 :])),)
@@ -194,7 +196,9 @@ class Split(_Move):
         channels, *rest = inputs[0]
         if isinstance(self.parts, int):
             if channels % self.parts:
-                raise LayerError(f"parts {self.parts} does not divide the {channels} channels")
+                raise LayerError(
+                    f"parts: expected a divisor of the {channels} channels, received {self.parts}"
+                )
             part = formula("c/parts")(c=channels, parts=self.parts)
             shape: Dimensions = (part, *rest)
             return (shape,) * self.parts
@@ -220,7 +224,8 @@ class Upsample(Weightless):
 
     def check(self) -> None:
         if (self.scale is None) == (self.size is None):
-            raise LayerError("upsample needs either 'scale' or 'size'")
+            got = "none" if self.scale is None else "both"
+            raise LayerError(f"upsample: expected 'scale' or 'size', received {got}")
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         sizes = spatial(inputs[0], self)

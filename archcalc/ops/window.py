@@ -248,8 +248,8 @@ def resolve(n: int, slide: Slide) -> Sliding:
     if slide.reach > n + before + after:
         dilated = f" (dilated by {d} to {slide.reach})" if d > 1 else ""
         raise LayerError(
-            f"kernel {k}{dilated} is larger than its padded input {n + before + after} "
-            f"({n} + {before} + {after})"
+            f"kernel: expected at most its padded input {n + before + after} "
+            f"({n} + {before} + {after}), received {k}{dilated}"
         )
     return Sliding(k, s, before, after, d)
 

@@ -170,7 +170,7 @@ def column(key: str, arguments: Iterable[str] = ()) -> Column:
     if key in known:
         return argument_column(key, key)
     hint = did_you_mean(key, [*COLUMNS, *known]) or f"columns: {', '.join([*COLUMNS, *known])}"
-    raise ColumnError(f"no column {received(key)}", hint=hint)
+    raise ColumnError(f"expected a column, received {received(key)}", hint=hint)
 
 
 def argument_column(key: str, heading: str) -> Column:

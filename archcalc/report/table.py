@@ -163,7 +163,7 @@ def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable |
     if keys[0] == "paper":
         known = ", ".join(tables)
         raise ColumnError(
-            f"{analysis.graph.name} declares no table 'paper'",
+            f"expected a table that {analysis.graph.name} declares, received 'paper'",
             hint=f"it declares {known}" if known else "a spec declares it under 'tables:'",
         )
     return None
@@ -258,7 +258,8 @@ def _ranked(lines: list[Line], key: str, top: int | None) -> tuple[list[Line], l
     if by is None or not by.is_number:
         numeric = [name for name, one in COLUMNS.items() if one.is_number]
         raise ColumnError(
-            f"can't sort by {received(key)}", hint=f"columns with numbers: {', '.join(numeric)}"
+            f"expected a column with numbers, received {received(key)}",
+            hint=f"there are {', '.join(numeric)}",
         )
     flat = [Line(line.row, 0, line.row.name, False) for line in lines if not line.heads]
     flat.sort(key=lambda line: by.get(line.row), reverse=True)

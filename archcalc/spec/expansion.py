@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import (
+    ArchcalcError,
     LayerError,
     Place,
     SettingError,
@@ -58,7 +59,8 @@ def settled(spec: m.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
         if setting is None:
             known = ", ".join(spec.settings) or "none"
             hint = did_you_mean(name, spec.settings) or f"its settings: {known}"
-            raise SettingError(f"{spec.network} has no setting {received(name)}", hint=hint)
+            wanted = f"expected a setting of {spec.network}, received {received(name)}"
+            raise SettingError(wanted, hint=hint)
         if problem := setting_problem(setting, value):
             raise SettingError(f"{spec.network}: {problem}")
     return {**spec.defaults, **settings}
@@ -216,7 +218,7 @@ class _Expansion:
         context = _Context(self.settings, names, self.lone_join(self.spec.layers))
         tensor = self.walk(self.spec.layers, tensor, context)
         if len(self.builder.nodes) == 1:
-            raise SpecError("the network has no layers", place=self.spec.place)
+            raise SpecError("expected at least one layer, received none", place=self.spec.place)
         self.builder.root.exit = tensor
         return self.builder.finish(self.outputs(tensor, context))
 
@@ -249,7 +251,8 @@ class _Expansion:
             name = output.name or output.source.template.literal or ""
             if names.count(name) > 1:
                 raise SpecError(
-                    f"two outputs are called {received(name)}", place=output.source.place
+                    f"expected an output name once, received {received(name)} twice",
+                    place=output.source.place,
                 )
         return found
 
@@ -267,7 +270,8 @@ class _Expansion:
             raise SpecError(f"expected at most {MOST_LAYERS:,} layers, received more", place=place)
         if self.steps > MOST_STEPS:
             raise SpecError(
-                f"the loops, blocks and expressions take more than {MOST_STEPS:,} steps",
+                f"expected loops, blocks and expressions of at most {MOST_STEPS:,} steps, "
+                "received more",
                 place=place,
             )
 
@@ -368,9 +372,13 @@ class _Expansion:
         label = self.label(entry, name, context, tensor) if entry.label else None
         sharing = entry.weights is not None or context.shared is not None
         shared = self.shared(entry, name, context, tensor) if sharing else None
-        node = self.builder.add(
-            op, inputs, name, source=entry.place, shared_with=shared, label=label
-        )
+        try:
+            node = self.builder.add(
+                op, inputs, name, source=entry.place, shared_with=shared, label=label
+            )
+        except SpecError as error:
+            error.place = _field_place(entry, error) or error.place
+            raise
         context.names.taken[name] = node
         return node.tensor()
 
@@ -444,10 +452,11 @@ class _Expansion:
                 place=place,
             )
         if name == "input":
-            raise self.problem(place, "'input' is the network's or the block's input", name)
+            what = "expected a layer's name, received 'input', the network's or the block's input"
+            raise self.problem(place, what, name)
         if name in context.names.taken:
             hint = _first(context, name, place)
-            raise self.problem(place, "duplicate layer name", name, hint)
+            raise self.problem(place, _duplicate(name), name, hint)
         return name
 
     def check_length(self, name: str, place: Place) -> None:
@@ -495,7 +504,7 @@ class _Expansion:
             return tensor
         if name in context.names.taken:
             hint = _first(context, name, layers[0].place)
-            raise self.problem(layers[0].place, "duplicate layer name", name, hint)
+            raise self.problem(layers[0].place, _duplicate(name), name, hint)
         self.check_length(name, layers[0].place)
         only = layers[0]
         if len(layers) == 1 and isinstance(only, m.Call) and only.name is None:
@@ -554,9 +563,9 @@ class _Expansion:
             return _twin(context, name)
         found = self.find(entry.weights, context, tensor)
         if not isinstance(found, Scope) or found.kind != entry.block:
-            raise self.problem(
-                entry.weights.place, f"weights: expected a block {entry.block}", name
-            )
+            got = f"a block {found.kind}" if isinstance(found, Scope) else "no block"
+            message = f"weights: expected a block {entry.block}, received {got}"
+            raise self.problem(entry.weights.place, message, name)
         return found
 
     def arguments(
@@ -594,7 +603,7 @@ class _Expansion:
             raise self.no_port(text, ports, reference)
         if port not in ports and port in found.op.fields:
             raise SpecError(
-                f"the {found.op.title} {found.path} gives no {port}",
+                f"expected a layer that gives {port}, received the {found.op.title} {found.path}",
                 place=reference.place,
                 hint=f"write {port}: true among its fields",
             )
@@ -624,12 +633,16 @@ class _Expansion:
             found = found.children.get(name) if isinstance(found, Scope) else None
         if found is None:
             raise SpecError(
-                f"no earlier layer {received(path)} here",
+                f"expected an earlier layer, received {received(path)}",
                 place=reference.place,
                 layer=self.builder.scope.path or None,
                 hint=did_you_mean(path, _reachable(context)),
             )
         return found  # type: ignore[no-any-return]
+
+
+def _duplicate(name: str) -> str:
+    return f"duplicate layer name: expected a new one, received {received(name)} again"
 
 
 def _frozen(value: Any) -> Any:
@@ -658,9 +671,12 @@ def _joins(entries: list[m.Entry]) -> list[m.Join | None]:
     return found
 
 
-def _field_place(entry: m.Layer, error: LayerError) -> Place | None:
+def _field_place(entry: m.Layer, error: ArchcalcError) -> Place | None:
     """Where the field stands that an op complains about, its name first in the message."""
-    term = entry.terms.get(error.message.partition(":")[0])
+    field = error.message.partition(":")[0]
+    if field == "weights" and entry.weights is not None:
+        return entry.weights.place
+    term = entry.terms.get(field)
     return term.place if term else None
 
 

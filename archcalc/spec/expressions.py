@@ -112,7 +112,9 @@ class _Parser:
         """Read `value if condition else other`."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise ExpressionError(f"expected at most {DEEPEST} nested levels", self._offset())
+            raise ExpressionError(
+                f"expected at most {DEEPEST} nested levels, received more", self._offset()
+            )
         value = self.either()
         if self.take("if"):
             offset = self._offset()
@@ -187,7 +189,9 @@ class _Parser:
         if self.take("**"):
             self.depth += 1
             if self.depth > DEEPEST:
-                raise ExpressionError(f"expected at most {DEEPEST} nested levels", offset)
+                raise ExpressionError(
+                    f"expected at most {DEEPEST} nested levels, received more", offset
+                )
             value = _operation("**", value, self.signed(), offset)
             self.depth -= 1
         return value
@@ -233,7 +237,7 @@ class _Parser:
             near = (
                 did_you_mean(name, FUNCTIONS) or f"the functions are {', '.join(sorted(FUNCTIONS))}"
             )
-            raise ExpressionError(f"no function {received(name)}", offset, near)
+            raise ExpressionError(f"expected a function, received {received(name)}", offset, near)
         self.names.setdefault(name, offset)
         if name in INCOMING:
             return _incoming(name, offset)
@@ -259,7 +263,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
             hint = "equality is ==" if text[at] == "=" else None
-            raise ExpressionError(f"unexpected character {received(text[at])}", at, hint)
+            what = f"expected a number, a name or an operator, received {received(text[at])}"
+            raise ExpressionError(what, at, hint)
         kind = str(match.lastgroup)
         yield kind, match.group(kind), match.start(kind)
         at = match.end()
@@ -270,7 +275,7 @@ def _number(token: str, offset: int) -> Any:
     if token.isdecimal():
         return _bounded(int(token), offset)
     if "e" in token.lower() and abs(int(token.lower().split("e")[1])) > 18:
-        raise ExpressionError(f"{token} is too large or too small", offset)
+        raise ExpressionError(f"expected an exponent from -18 to 18, received {token}", offset)
     return decimal(token, offset)
 
 
@@ -285,12 +290,12 @@ def _bounded(value: Any, offset: int) -> Any:
     """The value, an int where it is whole; an error where it is too large to go on with."""
     if type(value) is not int:
         if value.denominator > LARGEST:
-            raise ExpressionError("a fraction's denominator exceeds 10**18", offset)
+            raise ExpressionError("expected denominators of at most 10**18, received more", offset)
         if value.denominator == 1:
             value = value.numerator
     if -LARGEST <= value <= LARGEST:
         return value
-    raise ExpressionError("a number exceeds 10**18", offset)
+    raise ExpressionError("expected numbers of at most 10**18, received more", offset)
 
 
 def _is_number(value: Any) -> bool:
@@ -315,7 +320,9 @@ def _name(name: str, offset: int) -> Evaluate:
         try:
             return names[name]
         except KeyError:
-            raise ExpressionError(f"'{name}' is not defined here", offset) from None
+            raise ExpressionError(
+                f"expected a name defined here, received '{name}'", offset
+            ) from None
 
     return evaluate
 
@@ -325,7 +332,8 @@ def _incoming(name: str, offset: int) -> Evaluate:
 
     def evaluate(names: Mapping[str, Any], incoming: Shape) -> Any:
         if axis and len(incoming) < 1 - axis:
-            raise ExpressionError(f"the incoming tensor has no {name}", offset)
+            shape = "x".join(map(str, incoming))
+            raise ExpressionError(f"expected an input with a {name}, received {shape}", offset)
         return incoming[axis]
 
     return evaluate
@@ -375,12 +383,16 @@ def measured(value: Any, offset: int = 0, depth: int = 0) -> int:
     if not isinstance(value, (list, tuple)):
         return 1
     if depth >= DEEPEST_LIST:
-        raise ExpressionError(f"expected at most {DEEPEST_LIST} lists inside each other", offset)
+        raise ExpressionError(
+            f"expected at most {DEEPEST_LIST} lists inside each other, received more", offset
+        )
     count = 1
     for item in value:
         count += measured(item, offset, depth + 1)
         if count > LONGEST_LIST + 1:
-            raise ExpressionError(f"expected at most {LONGEST_LIST:,} items in a list", offset)
+            raise ExpressionError(
+                f"expected at most {LONGEST_LIST:,} items in a list, received more", offset
+            )
     return count
 
 
@@ -405,13 +417,15 @@ def _operation(sign: str, left: Evaluate, right: Evaluate, offset: int) -> Evalu
         a, b = left(names, incoming), right(names, incoming)
         if sign in ("==", "!="):
             if typed(a) != typed(b):
-                raise ExpressionError(f"'{sign}' compares {typed(a)} with {typed(b)}", offset)
+                raise ExpressionError(
+                    f"'{sign}': expected two of a kind, received {typed(a)} and {typed(b)}", offset
+                )
             return (a == b) is (sign == "==")
         if sign == "in":
             return _contains(a, b, offset)
         if not (_is_number(a) and _is_number(b)):
             raise ExpressionError(
-                f"'{sign}' takes numbers, received {typed(a)} and {typed(b)}", offset
+                f"'{sign}': expected numbers, received {typed(a)} and {typed(b)}", offset
             )
         return apply(a, b, offset)
 
@@ -429,7 +443,7 @@ def _contains(item: Any, items: Any, offset: int) -> bool:
 
 def _divide(a: Any, b: Any, offset: int) -> Any:
     if not b:
-        raise ExpressionError("division by zero", offset)
+        raise ExpressionError("expected a divisor other than 0, received 0", offset)
     if type(a) is int and type(b) is int and a % b == 0:
         return a // b
     from fractions import Fraction
@@ -439,13 +453,13 @@ def _divide(a: Any, b: Any, offset: int) -> Any:
 
 def _floor_divide(a: Any, b: Any, offset: int) -> Any:
     if not b:
-        raise ExpressionError("division by zero", offset)
+        raise ExpressionError("expected a divisor other than 0, received 0", offset)
     return _bounded(a // b, offset)
 
 
 def _modulo(a: Any, b: Any, offset: int) -> Any:
     if not b:
-        raise ExpressionError("division by zero", offset)
+        raise ExpressionError("expected a divisor other than 0, received 0", offset)
     return _bounded(a % b, offset)
 
 
@@ -516,30 +530,33 @@ def _apply(name: str, values: list[Any], offset: int) -> Any:
         if name == "len":
             return len(values)
     elif name in ("len", "sum"):
-        raise ExpressionError(f"{name}() takes one list", offset)
+        raise ExpressionError(f"{name}(): expected one list, received something else", offset)
     numbers = _numbers(name, values, None, offset)
     if name == "sum":
         return _bounded(sum(numbers), offset)
     if not numbers:
-        raise ExpressionError(f"{name}() takes at least one number", offset)
+        raise ExpressionError(f"{name}(): expected at least one number, received none", offset)
     return min(numbers) if name == "min" else max(numbers)
 
 
 def _numbers(name: str, values: list[Any], count: int | None, offset: int) -> list[Any]:
     if count is not None and len(values) != count:
-        raise ExpressionError(f"{name}() takes {count} number, received {len(values)}", offset)
+        raise ExpressionError(f"{name}(): expected {count} number, received {len(values)}", offset)
     for value in values:
         if not _is_number(value):
-            raise ExpressionError(f"{name}() takes numbers, received {typed(value)}", offset)
+            raise ExpressionError(f"{name}(): expected numbers, received {typed(value)}", offset)
     return values
 
 
 def _range(values: list[Any], offset: int) -> list[int]:
     """range(stop), range(start, stop), range(start, stop, step), as in Python."""
     if not 1 <= len(values) <= 3 or any(type(value) is not int for value in values):
-        raise ExpressionError("range() takes one to three whole numbers", offset)
+        got = ", ".join(map(received, values)) or "none"
+        raise ExpressionError(
+            f"range(): expected one to three whole numbers, received {got}", offset
+        )
     if len(values) == 3 and values[2] == 0:
-        raise ExpressionError("range() takes a step other than 0", offset)
+        raise ExpressionError("range(): expected a step other than 0, received 0", offset)
     span = range(*values)
     if len(span) > LONGEST_LIST:
         raise ExpressionError(

@@ -61,7 +61,7 @@ def find(name: str, specs: Sequence[str] = ()) -> Spec:
         return pick(read(path), variant, path)
     known = [spec.network for spec in networks(specs)]
     hint = did_you_mean(name, known) or "archcalc list shows all"
-    raise NetworkNotFound(f"no network {received(name)}", hint=hint)
+    raise NetworkNotFound(f"expected a network, received {received(name)}", hint=hint)
 
 
 def _is_path(name: str) -> bool:
@@ -76,14 +76,16 @@ def pick(spec: Spec, variant: str, path: str) -> Spec:
             if plain(variant) in _names(one):
                 return one
         raise NetworkNotFound(
-            f"{path} has no variant {received(variant)}", hint=_listed(path, every, variant)
+            f"expected a variant of {path}, received {received(variant)}",
+            hint=_listed(path, every, variant),
         )
     if len(every) > 1:
         named = [one for one in every if plain(spec.name) in _names(one)]
         if named:
             return named[0]
         raise NetworkNotFound(
-            f"{path} holds {len(every)} networks", hint=_listed(path, every, None)
+            f"expected one network, received {path} with {len(every)}",
+            hint=_listed(path, every, None),
         )
     return every[0]
 
@@ -134,7 +136,8 @@ def _named(name: str, places: list[str]) -> Spec | None:
 def _several(spec: Spec) -> NetworkNotFound:
     names = ", ".join(spec.variants)
     return NetworkNotFound(
-        f"{spec.name} is {len(spec.variants)} networks", hint=f"name one: {names}"
+        f"expected one network, received {spec.name}, which is {len(spec.variants)}",
+        hint=f"name one: {names}",
     )
 
 

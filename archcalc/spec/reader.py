@@ -141,10 +141,13 @@ def read(text: str, file: str) -> Mapping:
         started = error.context_mark
         since = f"(from line {started.line + 1})" if error.context and started else None
         said = " ".join(part for part in (error.context, since, error.problem) if part)
-        raise SpecError(f"not YAML: {said}", place=place, hint=not_yaml(said)) from None
+        raise SpecError(
+            f"expected YAML, received what is none: {said}", place=place, hint=not_yaml(said)
+        ) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
-            f"not YAML: {error.reason}", place=_at(text, file, _position(text, error))
+            f"expected YAML, received what is none: {error.reason}",
+            place=_at(text, file, _position(text, error)),
         ) from None
     finally:
         parser.dispose()
@@ -221,7 +224,9 @@ class _Reader:
     def start(self, event: Any) -> None:
         self._check(event)
         if len(self.stack) >= DEEPEST:
-            raise self.fail(f"expected at most {DEEPEST} nested lists and mappings", event)
+            raise self.fail(
+                f"expected at most {DEEPEST} nested lists and mappings, received more", event
+            )
         mark = event.start_mark
         is_list = type(event).__name__ == "SequenceStartEvent"
         node = (Sequence if is_list else Mapping)(mark.line, mark.column)
@@ -239,8 +244,10 @@ class _Reader:
         target = self.anchors.get(event.anchor)
         if target is None:
             known = event.anchor in self.anchors
-            why = "stands inside what it names" if known else "names no anchor before it"
-            raise self.fail(f"the alias *{event.anchor} {why}", event)
+            why = "inside what it names" if known else "without one before it"
+            raise self.fail(
+                f"alias: expected an anchor's name, received *{event.anchor} {why}", event
+            )
         self.nodes += target.size
         self._count(event)
         self._place(target, event, None)
@@ -254,7 +261,8 @@ class _Reader:
     def _count(self, event: Any) -> None:
         if self.nodes > MOST_NODES:
             raise self.fail(
-                f"expected at most {MOST_NODES:,} YAML nodes, aliases counted in full", event
+                f"expected at most {MOST_NODES:,} YAML nodes, received more (aliases in full)",
+                event,
             )
 
     def _place(self, node: Marked, event: Any, anchor: str | None) -> None:
@@ -282,7 +290,8 @@ class _Reader:
         if node.text in parent.entries:
             first = parent.entries[node.text][0]
             raise self.fail(
-                f"the key {received(node.text)} stands here twice, first in line {first.line + 1}",
+                f"duplicate key: expected a new one, received {received(node.text)} again, "
+                f"first in line {first.line + 1}",
                 event,
             )
         self.keys[-1] = node

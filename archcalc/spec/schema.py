@@ -137,7 +137,7 @@ class Checker:
         for name, (key, _) in node.entries.items():
             if name not in known:
                 hint = hints.field(name, known) or f"it takes {', '.join(known) or 'none'}"
-                self.error(key, f"{of}: unknown key {received(name)}", hint)
+                self.error(key, f"{of}: expected a key it takes, received {received(name)}", hint)
 
     def text(self, node: Marked | None, what: str) -> str:
         """Free text: a scalar, taken as written."""
@@ -160,9 +160,8 @@ class Checker:
             self.error(key, f"expected {what} of letters, digits and _, received {described(key)}")
         elif key.text in RESERVED:
             hint = "it is a size of what comes in" if key.text in INCOMING else None
-            self.error(
-                key, f"{received(key.text)} is a word of the language and can't be {what}", hint
-            )
+            got = f"{received(key.text)}, a word of the language"
+            self.error(key, f"expected a name for {what}, received {got}", hint)
         else:
             return True
         return False
@@ -179,7 +178,7 @@ class Checker:
         self.keys(root, TOP, "the spec")
         for needed in ("input", "layers"):
             if needed not in root.entries:
-                self.error(root, f"the spec needs {needed!r}")
+                self.error(root, f"the spec: expected {needed!r}, received none")
         name = self.text(root.get("name"), "the network's name") or stem
         settings = self.settings(root.get("settings"))
         names = frozenset(settings)
@@ -204,7 +203,7 @@ class Checker:
         )
         self._check_name(root.get("name"), name)
         if spec.variants and (aliases := root.get("aliases")):
-            self.error(aliases, "aliases: a spec with variants has them under each variant")
+            self.error(aliases, "aliases: expected under each variant, received beside 'variants'")
         self._nesting(spec.layers, blocks)
         return spec
 
@@ -248,7 +247,7 @@ class Checker:
             return m.Setting(name, self.value(node), None, None, "", place)
         self.keys(node, ("default", "choices", "minimum", "doc"), f"setting {name}")
         if "default" not in node.entries:
-            self.error(node, f"setting {name} needs 'default'")
+            self.error(node, f"setting {name}: expected 'default', received none")
         default, choices = node.get("default"), node.get("choices")
         value = self.value(default) if default else 0
         allowed = tuple(map(self.value, self.sequence(choices, "a list"))) if choices else None
@@ -300,7 +299,9 @@ class Checker:
             other = first.setdefault(plain(name), name)
             if other != name:
                 self.error(
-                    key, f"variant {name} has the same name as {other}: case, - and _ don't count"
+                    key,
+                    f"expected variants with different names, received {name} after {other}",
+                    "case, - and _ don't count",
                 )
         return {
             name: self._variant(name, key, value, settings)
@@ -318,7 +319,8 @@ class Checker:
         for setting, (setting_key, value) in own.entries.items():
             if setting not in settings:
                 hint = did_you_mean(setting, settings)
-                self.error(setting_key, f"variant {name}: no setting {received(setting)}", hint)
+                what = f"variant {name}: expected a setting, received {received(setting)}"
+                self.error(setting_key, what, hint)
                 continue
             values[setting] = self.value(value)
             problem = setting_problem(settings[setting], values[setting])
@@ -340,7 +342,9 @@ class Checker:
         place = self.place(node)
         if isinstance(node, Sequence):
             if depth >= DEEPEST_LIST:
-                self.error(node, f"expected at most {DEEPEST_LIST} lists inside each other")
+                self.error(
+                    node, f"expected at most {DEEPEST_LIST} lists inside each other, received more"
+                )
                 return m.Term(place, value=1)
             items = [self.term(item, names, words, depth + 1) for item in node.items]
             return m.Term(place, items=items)
@@ -372,12 +376,13 @@ class Checker:
             return m.Term(place, value=1)
         self.cost += expression.cost
         if self.cost > MOST_STEPS:
-            self.error(node, f"the file's expressions take more than {MOST_STEPS:,} steps")
+            self.error(node, f"expected expressions of at most {MOST_STEPS:,} steps, received more")
             raise _TooMany
         for name, offset in expression.names.items():
             if name not in names:
                 hint = _hint_words(name, names, words)
-                self.error(node, f"{received(name)} is not defined here", hint, start + offset)
+                what = f"expected a name defined here, received {received(name)}"
+                self.error(node, what, hint, start + offset)
                 return m.Term(place, value=1)
         if not expression.names:
             try:
@@ -454,7 +459,7 @@ class Checker:
 
     def _block_name(self, name: str, key: Scalar) -> None:
         if name in LAYER_KINDS or name in STRUCTURE:
-            self.error(key, f"a block can't be called {received(name)}: that is a layer kind")
+            self.error(key, f"expected a block's name, received {received(name)}, a layer kind")
         self._check_name(key, name)
 
     def _arguments(self, node: Marked, names: Names) -> dict[str, m.Argument]:
@@ -462,7 +467,8 @@ class Checker:
         found = {}
         for name, (key, value) in self.few(arguments, "arguments", "with their defaults").items():
             if name in COMMON:
-                self.error(key, f"{received(name)} can't be an argument: every layer takes it")
+                got = f"{received(name)}, which every layer takes"
+                self.error(key, f"expected an argument's name, received {got}")
             elif self.identifier(key, "an argument"):
                 found[name] = self._argument(name, value, names)
         return found
@@ -479,7 +485,7 @@ class Checker:
         mapping = self.mapping(node, "a block's arguments and layers") or Mapping(0, 0)
         self.keys(mapping, ("doc", "arguments", "layers"), f"block {name}")
         if isinstance(node, Mapping) and "layers" not in mapping.entries:
-            self.error(node, f"block {name} needs 'layers'")
+            self.error(node, f"block {name}: expected 'layers', received none")
         arguments = self.arguments[name]
         inner = names | INCOMING | frozenset(arguments)
         layers = self.layers(mapping.get("layers"), inner)
@@ -515,7 +521,10 @@ class Checker:
                     cycle = " -> ".join([*chain[chain.index(name) :], name])
                     place = blocks[name].place
                     self.errors.append(
-                        SpecError(f"block {name} contains itself: {cycle}", place=place)
+                        SpecError(
+                            f"expected a block that does not contain itself, received {cycle}",
+                            place=place,
+                        )
                     )
                     return []
                 elif name not in done:
@@ -580,9 +589,7 @@ class Checker:
         """A join has branches, or takes layers by `from:`."""
         for name, (key, value) in fields.entries.items():
             if isinstance(value, Sequence) and name not in COMMON:
-                self.error(
-                    key, f"{kind} has branches or 'from': expected one of them, received both"
-                )
+                self.error(key, f"{kind}: expected branches or 'from', received both")
                 fields.entries = {k: v for k, v in fields.entries.items() if v[0] is not key}
 
     def common(self, entry: m.Layer | m.Call, fields: Mapping, names: Names) -> None:
@@ -604,7 +611,7 @@ class Checker:
         if not fewest <= count <= most:
             wanted = "1 input" if most == 1 else f"{fewest} inputs"
             wanted += " or more" if most > fewest else ""
-            self.error(node, f"{kind} takes {wanted}, received {count}")
+            self.error(node, f"{kind}: expected {wanted}, received {count}")
 
     def plain_layer(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Layer:
         known = [name for name in op.fields if name not in op.hidden]
@@ -615,7 +622,8 @@ class Checker:
         )
         for port in op.references:
             if port not in fields.entries:
-                self.error(key, f"{op.kind} needs {port!r}: the name of a layer with {port}: true")
+                what = f"{op.kind}: expected {port!r} (a layer with {port}: true), received none"
+                self.error(key, what)
             elif reference := self.reference(fields.get(port), names):
                 parts = reference.template.parts
                 parts += [] if str(parts[-1]).endswith(f".{port}") else [f".{port}"]
@@ -645,7 +653,8 @@ class Checker:
     def _required(self, key: Scalar, kind: str, needed: Iterable[Field], fields: Mapping) -> None:
         for field in needed:
             if field.name not in fields.entries:
-                self.error(key, f"{kind} needs {field.name!r}: {field.expected}")
+                what = f"{kind}: expected {field.name!r} ({field.expected}), received none"
+                self.error(key, what)
 
     def join(self, key: Scalar, op: type[Op], fields: Mapping, names: Names) -> m.Join:
         """Branches: every key that is not a field is one; the empty list is the identity."""
@@ -662,7 +671,8 @@ class Checker:
             branches[name] = self.layers(value, names)
         if not branches:
             self.error(
-                key, f"{op.kind} needs branches, named lists of layers, or 'from' with layers"
+                key,
+                f"{op.kind}: expected branches (named lists of layers) or 'from', received none",
             )
         return m.Join(self.place(key), op, self.fields(op, fields, names), branches)
 
@@ -674,7 +684,7 @@ class Checker:
             value = fields.get(name)
             if value is None:
                 if argument.default is None:
-                    self.error(key, f"block {block} needs its argument {name!r}")
+                    self.error(key, f"block {block}: expected its argument {name!r}, received none")
             elif argument.is_word and isinstance(value, Scalar) and value.text not in names:
                 terms[name] = m.Term(self.place(value), value=value.text)
             else:
@@ -687,7 +697,7 @@ class Checker:
         self.keys(node, ("times", "index", "layers"), "repeat")
         times, layers = node.get("times"), node.get("layers")
         if times is None or layers is None:
-            self.error(key, "repeat needs 'times' and 'layers'")
+            self.error(key, f"repeat: expected 'times' and 'layers', received {_listed(node)}")
         index = node.get("index")
         variable = (
             index.text if isinstance(index, Scalar) and self.identifier(index, "an index") else None
@@ -703,7 +713,7 @@ class Checker:
         what = "with their lists, such as {out: [64, 128]}"
         each = self.few(node.get("each"), "names", what)
         if node.get("each") is None or node.get("layers") is None:
-            self.error(key, "for needs 'each' and 'layers'")
+            self.error(key, f"for: expected 'each' and 'layers', received {_listed(node)}")
         lists = {}
         for name, (name_key, value) in each.items():
             if self.identifier(name_key, "a loop variable"):
@@ -717,7 +727,8 @@ class Checker:
         self.keys(node, ("condition", "layers", "else"), "when")
         condition = node.get("condition")
         if condition is None or (node.get("layers") is None and node.get("else") is None):
-            self.error(key, "when needs 'condition', and 'layers' or 'else'")
+            what = "when: expected 'condition', and 'layers' or 'else'"
+            self.error(key, f"{what}, received {_listed(node)}")
         term = self.term(condition, names) if condition else m.Term(self.place(key), value=True)
         return m.When(
             self.place(key),
@@ -743,7 +754,7 @@ class Checker:
             return m.NetworkOutput(reference, None, False, None) if reference else None
         self.keys(node, ("from", "name", "auxiliary", "when"), "output")
         if "from" not in node.entries:
-            self.error(node, "an output needs 'from': a layer's name")
+            self.error(node, "output: expected 'from' (a layer's name), received none")
         reference = self.reference(node.get("from"), names)
         if reference is None:
             return None
@@ -763,7 +774,7 @@ class Checker:
         self.keys(mapping, ("source", "depth", "fold", "hide", "columns"), f"table {name}")
         columns = self.mapping(mapping.get("columns"), "headings with what stands below them")
         if columns is None and isinstance(node, Mapping):
-            self.error(node, f"table {name} needs 'columns'")
+            self.error(node, f"table {name}: expected 'columns', received none")
         depth = mapping.get("depth")
         level = depth.value if isinstance(depth, Scalar) else None
         if depth and (type(level) is not int or level < 1):
@@ -853,6 +864,11 @@ def _hint_layer(node: Marked) -> str | None:
         first = next(iter(node.entries))
         return f"indent the fields below '{first}:', or put them in braces"
     return None
+
+
+def _listed(node: Mapping) -> str:
+    """The keys of a mapping, for messages."""
+    return " and ".join(map(repr, node.entries)) or "none"
 
 
 def layer_name(text: str) -> bool:
