@@ -6,15 +6,17 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis
-from archcalc.errors import SettingError, SpecError, received
+from archcalc.errors import SettingError, SpecError, plain, received
 from archcalc.graph import Graph, collector_paused
 from archcalc.spec import library, reader
 from archcalc.spec.expansion import expand, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from archcalc.analysis.explain import Explanation
+    from archcalc.analysis.paths import Paths
+    from archcalc.analysis.published import Verdict
     from archcalc.spec.model import Spec
 
 
@@ -94,6 +96,72 @@ def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
     from archcalc.analysis.explain import explain as explained
 
     return list(explained(analysis, layer))
+
+
+# Printed figures, and paths.
+
+
+def reproduce(network: str | None = None, *, specs: Sequence[str] = ()) -> list[Verdict]:
+    """Verdicts on what papers print of a network: on each cell and each claim of its spec.
+
+    Of a file with several networks those about this one; of all networks if none is named.
+    Raises NetworkNotFound, or SpecError where a cell names what is not there.
+    """
+    if network is not None:
+        return list(_about(library.find(network, specs), specs))
+    return [one for found in reproduce_all(specs=specs).values() for one in found]
+
+
+def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
+    """The verdicts of every spec that has printed figures, by the spec's name."""
+    from archcalc.analysis.published import verdicts
+
+    resolve = _resolver(specs)
+    files = {spec.file: spec for spec in library.networks(specs)}
+    found = {
+        spec.name: list(verdicts(spec, resolve(spec)))
+        for spec in files.values()
+        if spec.published or spec.claims
+    }
+    return dict(sorted(found.items()))
+
+
+def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
+    """The verdicts of a file that are about this network of it."""
+    from archcalc.analysis.published import about, verdicts
+
+    names = [spec.network, *(spec.variant.aliases if spec.variant else ())]
+    own = spec if spec.variant is None else about(spec, {plain(name) for name in names})
+    yield from verdicts(own, _resolver(specs)(spec))
+
+
+def _resolver(specs: Sequence[str]) -> Callable[[Spec], Callable[[str], Analysis]]:
+    """What a request in a spec's own tables means: its own networks first; each analyzed once."""
+    done: dict[tuple[str, str], Analysis] = {}
+
+    def of(spec: Spec) -> Callable[[str], Analysis]:
+        own = {plain(one.network): one for one in library.variants(spec)}
+
+        def resolve(asked: str) -> Analysis:
+            name, _, rest = asked.partition("@")
+            found = own.get(plain(name)) if name else spec
+            key = (spec.file if found else "", asked)
+            if key not in done:
+                given = dict(pairs(rest)) if rest else {}
+                network = found or library.find(name, specs)
+                done[key] = analyze(network, settings=given)
+            return done[key]
+
+        return resolve
+
+    return of
+
+
+def paths(network: str | Analysis, *, specs: Sequence[str] = ()) -> Paths:
+    """The paths through a residual network, by how many residual bodies they go through."""
+    from archcalc.analysis.paths import paths as followed
+
+    return followed(analyze(network, specs=specs) if isinstance(network, str) else network)
 
 
 # Requests: NAME@key=value,key=value.

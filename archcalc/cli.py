@@ -252,6 +252,57 @@ def list_networks(
 
 
 @app.command()
+def reproduce(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK]...", help="Networks whose printed figures are judged.",
+            autocompletion=_complete_network, show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All networks, in numbers.")] = False,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:  # fmt: skip
+    """What papers print, against what is computed."""
+    from archcalc.api import reproduce as judged
+    from archcalc.api import reproduce_all
+    from archcalc.report import verdicts
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    if every == bool(networks):
+        got = "both" if every else "neither"
+        raise SettingError(f"reproduce: expected networks or --all, received {got}")
+    if networks:
+        found = {name: judged(name, specs=specs or ()) for name in networks}
+    else:
+        found = reproduce_all(specs=specs or ())
+    _write_tables(verdicts.tables(found, every, chosen), chosen, output, exact=True)
+    if any(one.problem for some in found.values() for one in some):
+        raise typer.Exit(1)
+
+
+@app.command()
+def paths(
+    network: NetworkArgument,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """The paths through a residual network, by length."""
+    from archcalc.analysis.paths import paths as followed
+    from archcalc.report.lengths import length_table
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    analyses = _analyses([network], settings, input_shape, 1, "float32", specs)
+    tables = [length_table(analysis, followed(analysis)) for analysis in analyses]
+    _write_tables(tables, chosen, output, exact=True)
+
+
+@app.command()
 def show(
     network: NetworkArgument,
     specs: SpecsOption = None,

@@ -16,6 +16,7 @@ from archcalc.ops.shape import Input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from archcalc.ops import Facts, Op
     from archcalc.ops.base import Shape
@@ -77,12 +78,13 @@ class Scope:
     """A named part of the network: a block, a branch of a join, or the network itself.
 
     `kind` is the block's name in the spec, or "branch", "network", or the join's kind; `times` is
-    how often all of it is applied (to one input of the batch).
+    how often all of it is applied (to one input of the batch); `survival` the probability that its
+    residual bodies are kept in training (stochastic depth, Huang et al. 2016), where that is said.
     """
 
     __slots__ = (
         "arguments", "branches", "children", "entry", "exit", "kind", "label", "name", "parent",
-        "path", "source", "times",
+        "path", "source", "survival", "times",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: str, parent: Scope | None, times: int = 1) -> None:
@@ -98,6 +100,7 @@ class Scope:
         self.exit: Tensor | None = None
         self.label: str | None = None
         self.source: Place | None = None
+        self.survival: int | Fraction | None = None
 
     def walk(self) -> Iterator[Scope]:
         """This scope and all below it, outer ones first."""

@@ -33,8 +33,18 @@ class Depth(Sum):
 
 def network_depth(graph: Graph) -> Depth:
     """Weight layers on the longest path from the input to an output that is not auxiliary."""
+    return _depth(graph.root, longest_path(graph))
+
+
+def longest_path(graph: Graph) -> list[Node]:
+    """The path with the most weight layers to an output that is not auxiliary."""
     ends = [output.tensor.node for output in graph.outputs if not output.auxiliary]
-    return _depth(graph.root, _longest(graph.nodes, ends))
+    return _longest(graph.nodes, ends)
+
+
+def weights_before(nodes: Iterable[Node]) -> dict[int, int]:
+    """The most weight layers on any path to each node, itself counted in."""
+    return _followed(nodes)[0]
 
 
 def scope_depth(scope: Scope) -> Depth:
@@ -64,18 +74,8 @@ def _child(scope: Scope, node: Node) -> str:
 
 def _longest(nodes: Iterable[Node], ends: Iterable[int]) -> list[Node]:
     """The path with the most weight layers to one of the ends that stays among these nodes."""
-    found: dict[int, Node] = {}
-    depths: dict[int, int] = {-1: 0}
-    before: dict[int, int] = {}
-    for node in nodes:
-        found[node.index] = node
-        followed = (
-            tensor.node
-            for tensor, windows in zip(node.inputs, node.facts.windows, strict=True)
-            if windows is not HELD and tensor.node in found
-        )
-        before[node.index] = nearest = max(followed, key=depths.__getitem__, default=-1)
-        depths[node.index] = depths[nearest] + node.op.weighted
+    found = {node.index: node for node in nodes}
+    depths, before = _followed(found.values())
     at = max((end for end in ends if end in found), key=depths.__getitem__, default=-1)
     path = []
     while at >= 0:
@@ -83,3 +83,18 @@ def _longest(nodes: Iterable[Node], ends: Iterable[int]) -> list[Node]:
         at = before[at]
     path.reverse()
     return path
+
+
+def _followed(nodes: Iterable[Node]) -> tuple[dict[int, int], dict[int, int]]:
+    """For each node the weight layers on its longest path, and the node before it there (or -1)."""
+    depths: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for node in nodes:
+        nearest, most = -1, 0
+        for tensor, windows in zip(node.inputs, node.facts.windows, strict=True):
+            depth = depths.get(tensor.node, -1)
+            if windows is not HELD and (depth > most or (depth == most and nearest < 0)):
+                nearest, most = tensor.node, depth
+        depths[node.index] = most + node.op.weighted
+        before[node.index] = nearest
+    return depths, before

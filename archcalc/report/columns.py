@@ -18,13 +18,14 @@ class Column(NamedTuple):
     """One column: `key` is its name in options and machine formats.
 
     `style` is text, label (a short text to the right), plain (a number or argument as it is), count
-    (unit prefixes), bytes, ratio or share (a bar); `get` takes a row.
+    (unit prefixes), bytes, ratio or share (a bar); `get` takes a Row,
+    or what another table has for rows.
     """
 
     key: str
     heading: str
     style: str
-    get: Callable[[Row], Any]
+    get: Callable[[Any], Any]
     doc: str
 
     @property

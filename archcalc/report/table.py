@@ -22,7 +22,7 @@ from archcalc.report.columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.analysis import Analysis
     from archcalc.spec.model import DeclaredTable
@@ -31,9 +31,12 @@ FOLDED_ROLES = ("normalization", "activation")
 
 
 class Line(NamedTuple):
-    """A row as it is shown: its indentation, its shown name, whether it heads others."""
+    """A row as it is shown: its indentation, its shown name, whether it heads others.
 
-    row: Row
+    `row` is a Row; other tables have rows of their own, with a name.
+    """
+
+    row: Any
     level: int
     name: str
     heads: bool
@@ -48,6 +51,7 @@ class Table(NamedTuple):
     title: str
     caption: tuple[str, ...]
     all_columns: bool  # no columns were asked for: machine formats carry every one
+    document: Mapping[str, Any] | None = None  # the JSON object, where it is no analysis
 
     def __str__(self) -> str:
         from archcalc.report.writers import as_text

@@ -121,7 +121,9 @@ def _shown_name(line: Line) -> str:
 def _style(line: Line) -> str:
     if line.heads:
         return "bold cyan"
-    costs = line.row.costs
+    costs = getattr(line.row, "costs", None)
+    if costs is None:
+        return ""
     return "" if costs.params or costs.mult_adds or line.row.scope else "dim"
 
 

@@ -55,10 +55,10 @@ def to_terminal(table: Table, exact: bool) -> Iterator[str]:
 
 
 def to_json(table: Table, exact: bool) -> Iterator[str]:
-    """The whole analysis as one JSON object."""
+    """The whole analysis as one JSON object, or what the table has in its place."""
     from archcalc.report.records import document
 
-    return json_pieces(document(table))
+    return json_pieces(document(table) if table.document is None else table.document)
 
 
 def json_pieces(value: Mapping[str, Any]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from archcalc.spec.schema import MOST_LAYERS, layer_name, setting_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from fractions import Fraction
 
 MOST_STEPS = 20_000_000  # tokens of the expressions evaluated, layers and turns at ENTRY_COST each
 ENTRY_COST = 10
@@ -548,6 +549,7 @@ class _Expansion:
             values = {**self.settings, **arguments}
             inner = _Context(values, names, self.lone_join(block.layers), shared)
             scope.arguments = arguments
+            scope.survival = self.survival(entry, name, context, origin)
             scope.label = label
             scope.source = entry.place
             scope.exit = self.walk(block.layers, origin, inner)
@@ -555,6 +557,19 @@ class _Expansion:
         if not scope.children:
             del self.builder.scope.children[name]
         return scope.exit
+
+    def survival(
+        self, entry: m.Call, name: str, context: _Context, tensor: Tensor
+    ) -> int | Fraction | None:
+        """The probability that the block's residual bodies are kept in training."""
+        if entry.survival is None:
+            return None
+        value = entry.survival(context.values, tensor.shape)
+        number = hasattr(value, "denominator") and not isinstance(value, bool)
+        if number and 0 <= value <= 1:
+            return value  # type: ignore[no-any-return]
+        message = f"survival: expected a number from 0 to 1, received {received(shown(value))}"
+        raise self.problem(entry.survival.place, message, name)
 
     def shared_block(
         self, entry: m.Call, name: str, context: _Context, tensor: Tensor

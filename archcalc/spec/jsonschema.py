@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.ops.fields import EXPRESSION, REQUIRED, Field
 from archcalc.spec.expressions import RESERVED
-from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, PAPER, STRUCTURE, TOP
+from archcalc.spec.published import CELL, CLAIM, COMPUTED, CONVENTIONS, QUOTED, TABLE
+from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, OF_BLOCKS, PAPER, STRUCTURE, TOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,6 +102,8 @@ def _top() -> Schema:
         "outputs": _described("the network's outputs; the last layer, if left out", _outputs()),
         "variants": _described("several networks in one file, by name", _variants()),
         "tables": _described("tables as a paper heads them: `--columns NAME`", _tables()),
+        "published": _described("what papers print, judged by `archcalc reproduce`", _published()),
+        "claims": _described("relations that are printed, judged likewise", _claims()),
     }
     return {key: parts[key] for key in TOP}
 
@@ -144,7 +147,7 @@ def _input() -> Schema:
 
 
 def _blocks() -> Schema:
-    arguments = _map(_ref("term"), _identifiers(*COMMON))
+    arguments = _map(_ref("term"), _identifiers(*COMMON, *OF_BLOCKS))
     parts = {
         "doc": _described("what the block is", _TEXT),
         "arguments": _described("names with their defaults, or the word `required`", arguments),
@@ -192,6 +195,57 @@ def _tables() -> Schema:
     return _map(_object(parts, required=("columns",)))
 
 
+# What is printed.
+
+
+def _published() -> Schema:
+    figures = _ref("figures")
+    parts = {
+        "source": _described("the paper and its table, or the document", _TEXT),
+        "url": _described("where it can be read", _TEXT),
+        "of": _described("the network, with settings: mobilenet@alpha=0.5", _TEXT),
+        "protocol": _described("how accuracy was measured", _TEXT),
+        "note": _described("what else a reader should know", _TEXT),
+        "convention": _conventions(),
+        "network": _described("figures of the network", figures),
+        "layers": _described("figures of layers and blocks, by full name", _map(figures)),
+        "networks": _described("figures of several networks, by request", _map(figures)),
+    }
+    return _list(_object({key: parts[key] for key in TABLE}, required=("source",)))
+
+
+def _claims() -> Schema:
+    letters = _map(_TEXT, _identifiers())
+    parts = {
+        "source": _described("the paper or the document", _TEXT),
+        "url": _described("where it can be read", _TEXT),
+        "says": _described("what it says", _TEXT),
+        "where": _described("letters with figures: {a: vgg16 conv1_1 params}", letters),
+        "is": _described("the relation, an expression over the letters", _ref("term")),
+        "printed": _described("its value in print", _TEXT),
+        "convention": _conventions(),
+        "why": _described("why it differs", _TEXT),
+    }
+    needed = ("source", "is", "printed")
+    return _list(_object({key: parts[key] for key in CLAIM}, required=needed))
+
+
+def _figures() -> Schema:
+    """Figures as printed: a value, or a value with its convention or why it differs."""
+    parts = {
+        "printed": _described("the figure as printed", _TEXT),
+        "convention": _conventions(),
+        "why": _described("why it differs", _TEXT),
+    }
+    cell = _object({key: parts[key] for key in CELL}, required=("printed",))
+    return _object({name: {"anyOf": [_TEXT, cell]} for name in (*COMPUTED, *QUOTED)})
+
+
+def _conventions() -> Schema:
+    one = {"enum": list(CONVENTIONS)}
+    return _described("how it counts", {"anyOf": [one, _list(one)]})
+
+
 # What several places share.
 
 
@@ -209,9 +263,10 @@ def _shared() -> Schema:
         "layers": _described("layers, each fed by the one before", _list(_ref("layer"))),
         "layer": _layer(),
         "common": _object(_every_layer(), others=True),
+        "figures": _figures(),
         "call": _described(
             "a block used as a layer, with its arguments",
-            _nullable(_object(_common(), others=_ref("term"))),
+            _nullable(_object({**_common(), **_of_blocks()}, others=_ref("term"))),
         ),
     }
 
@@ -255,6 +310,13 @@ def _every_layer() -> Schema:
         "label": _described("what tables call it in place of its kind", _TEXT),
     }
     return {key: parts[key] for key in COMMON}
+
+
+def _of_blocks() -> Schema:
+    survival = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, EXPRESSION]}
+    doc = "the probability that its residual bodies are kept in training (stochastic depth)"
+    parts = {"survival": _described(doc, survival)}
+    return {key: parts[key] for key in OF_BLOCKS}
 
 
 # Layer kinds.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archcalc.errors import Place
     from archcalc.ops import Op
     from archcalc.ops.base import Shape
+    from archcalc.spec.printed import Printed
 
 
 class TermError(Exception):
@@ -173,11 +174,16 @@ class Join(Layer):
 class Call(Common):
     """A block used as a layer, with its arguments."""
 
-    __slots__ = ("block",)
+    __slots__ = ("block", "survival")
 
     def __init__(self, place: Place, block: str, terms: dict[str, Term]) -> None:
         super().__init__(place, terms)
         self.block = block
+        self.survival: Term | None = None
+
+    @property
+    def cost(self) -> int:
+        return super().cost + (self.survival.cost if self.survival else 0)
 
 
 class Repeat(NamedTuple):
@@ -272,6 +278,56 @@ class NetworkOutput(NamedTuple):
     when: Term | None
 
 
+class Cell(NamedTuple):
+    """One printed figure: of the network itself (`layer` empty), or of a layer or block.
+
+    `network` is the request it holds for (`mobilenet@alpha=0.5`). `conventions` are the table's and
+    then the cell's own, of which there are `own`; `why` says why it differs from what is computed.
+    """
+
+    network: str
+    layer: str
+    figure: str
+    printed: Printed
+    conventions: tuple[str, ...]
+    own: int
+    why: str
+    place: Place
+
+
+class Published(NamedTuple):
+    """A table or a passage that prints figures: where it stands, and its cells."""
+
+    source: str
+    url: str
+    protocol: str
+    note: str
+    cells: tuple[Cell, ...]
+    place: Place
+
+
+class Figure(NamedTuple):
+    """A figure that a claim names: of a network, or of a layer or block of it."""
+
+    network: str
+    layer: str
+    figure: str
+
+
+class Claim(NamedTuple):
+    """A relation that is printed: an expression over figures, and the value it has in print."""
+
+    source: str
+    url: str
+    says: str
+    where: dict[str, Figure]
+    relation: Term
+    printed: Printed
+    conventions: tuple[str, ...]
+    why: str
+    place: Place
+
+
 class Spec(NamedTuple):
     """A network family as its file declares it; `variant` picks one of several."""
 
@@ -289,6 +345,8 @@ class Spec(NamedTuple):
     outputs: list[NetworkOutput]
     variants: dict[str, Variant]
     tables: dict[str, DeclaredTable]
+    published: tuple[Published, ...]
+    claims: tuple[Claim, ...]
     variant: Variant | None
     place: Place
 

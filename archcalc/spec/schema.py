@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, plain, received, shown
 from archcalc.ops import KINDS
 from archcalc.ops.fields import REQUIRED
-from archcalc.spec import hints
+from archcalc.spec import hints, published
 from archcalc.spec import model as m
 from archcalc.spec.expressions import (
     DEEPEST_LIST,
@@ -34,9 +34,10 @@ LAYER_KINDS = {name: op for name, op in KINDS.items() if name != "input"}
 JOINS = ("add", "concat", "multiply")
 STRUCTURE = ("repeat", "for", "when")
 COMMON = ("name", "from", "weights", "when", "label")
+OF_BLOCKS = ("survival",)  # what a block used as a layer takes besides
 TOP = (
     "name", "title", "doc", "paper", "aliases", "settings", "input", "blocks", "layers", "outputs",
-    "variants", "tables",
+    "variants", "tables", "published", "claims",
 )  # fmt: skip
 PAPER = ("title", "authors", "year", "venue", "arxiv", "doi", "url")
 MOST_ERRORS = 50
@@ -198,6 +199,8 @@ class Checker:
             outputs=self.outputs(root.get("outputs"), names),
             variants=self.variants(root.get("variants"), settings),
             tables=self.tables(root.get("tables")),
+            published=self.printed(published.tables, root.get("published")),
+            claims=self.printed(published.claims, root.get("claims")),
             variant=None,
             place=self.place(root),
         )
@@ -206,6 +209,11 @@ class Checker:
             self.error(aliases, "aliases: expected under each variant, received beside 'variants'")
         self._nesting(spec.layers, blocks)
         return spec
+
+    def printed(self, read: Any, node: Marked | None) -> Any:
+        """What is printed of the networks; most specs of one's own have nothing here."""
+        self.layer = None
+        return () if node is None else read(self, node)
 
     def _check_name(self, node: Marked | None, name: str) -> None:
         if node is not None and not _NAME.fullmatch(name):
@@ -466,8 +474,8 @@ class Checker:
         arguments = node.get("arguments") if isinstance(node, Mapping) else None
         found = {}
         for name, (key, value) in self.few(arguments, "arguments", "with their defaults").items():
-            if name in COMMON:
-                got = f"{received(name)}, which every layer takes"
+            if name in (*COMMON, *OF_BLOCKS):
+                got = f"{received(name)}, which layers or blocks take"
                 self.error(key, f"expected an argument's name, received {got}")
             elif self.identifier(key, "an argument"):
                 found[name] = self._argument(name, value, names)
@@ -678,7 +686,7 @@ class Checker:
 
     def call(self, key: Scalar, block: str, fields: Mapping, names: Names) -> m.Call:
         arguments = self.arguments[block]
-        self.keys(fields, [*arguments, *COMMON], f"block {block}")
+        self.keys(fields, [*arguments, *COMMON, *OF_BLOCKS], f"block {block}")
         terms = {}
         for name, argument in arguments.items():
             value = fields.get(name)
@@ -689,7 +697,10 @@ class Checker:
                 terms[name] = m.Term(self.place(value), value=value.text)
             else:
                 terms[name] = self.term(value, names)
-        return m.Call(self.place(key), block, terms)
+        call = m.Call(self.place(key), block, terms)
+        if survival := fields.get("survival"):
+            call.survival = self.term(survival, names)
+        return call
 
     # Structure.
 

@@ -1,0 +1,329 @@
+"""Printed figures against computed ones: a verdict for each cell and each claim.
+
+A cell matches if the computed number rounds to the printed one at the printed precision; or it
+does so under the conventions its table declares; or it differs, which must carry a reason. A
+difference without a reason is a problem, and so is a reason for a difference that is not there.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcalc.errors import ArchcalcError, SpecError, one_line, plain
+from archcalc.spec.published import QUOTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from archcalc.analysis.analysis import Analysis
+    from archcalc.analysis.paths import Paths
+    from archcalc.analysis.rows import Row
+    from archcalc.errors import Place
+    from archcalc.graph import Node
+    from archcalc.spec.model import Cell, Claim, Spec
+    from archcalc.spec.printed import Printed
+
+    Resolve = Callable[[str], Analysis]  # a request such as `mobilenet@alpha=0.5`
+
+MATCH, CONVENTION, DIFFERS, QUOTE = "match", "convention", "differs", "quoted"
+
+UNEXPLAINED = "differs without a reason"
+UNFOUNDED = "a reason for a difference that is not there"
+UNNEEDED = "a convention that is not needed"
+
+
+class Verdict(NamedTuple):
+    """One printed figure and what became of it.
+
+    `kind` is match, convention, differs or quoted; `computed` is a number, a tuple of sizes, true,
+    false or None; `conventions` those that made it match; `problem` what is wrong with the entry
+    itself, empty where nothing is.
+    """
+
+    network: str
+    layer: str
+    figure: str
+    source: str
+    protocol: str
+    printed: str
+    computed: Any
+    kind: str
+    conventions: tuple[str, ...]
+    why: str
+    problem: str
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """What the figure is of."""
+        return f"{self.network} {self.layer}".strip()
+
+
+def verdicts(spec: Spec, resolve: Resolve) -> Iterator[Verdict]:
+    """A verdict for every cell and every claim of a spec."""
+    for table in spec.published:
+        for cell in table.cells:
+            yield _of_cell(cell, table.source, table.protocol, resolve)
+    for claim in spec.claims:
+        yield _of_claim(claim, resolve)
+
+
+def about(spec: Spec, names: Collection[str]) -> Spec:
+    """The same spec with the cells and claims about networks of these (plain) names only."""
+    tables = []
+    for table in spec.published:
+        cells = tuple(cell for cell in table.cells if _base(cell.network) in names)
+        tables += [table._replace(cells=cells)] if cells else []
+    claims = [
+        claim
+        for claim in spec.claims
+        if any(_base(figure.network) in names for figure in claim.where.values())
+    ]
+    return spec._replace(published=tuple(tables), claims=tuple(claims))
+
+
+def _base(request: str) -> str:
+    return plain(request.partition("@")[0])
+
+
+def _of_cell(cell: Cell, source: str, protocol: str, resolve: Resolve) -> Verdict:
+    uncounted, counted, label = None, None, cell.network
+    try:
+        analysis = resolve(cell.network)
+        label = analysis.label
+        row = _row(analysis, cell.layer)
+        if cell.figure not in QUOTED:
+            uncounted = _shaped(computed(row, cell.figure, ()), cell.printed, ())
+            counted = _shaped(
+                computed(row, cell.figure, cell.conventions), cell.printed, cell.conventions
+            )
+    except ArchcalcError as error:
+        raise _placed(error, cell.place) from None
+    kind, value = _judged(uncounted, counted, cell.printed, cell.conventions)
+    if cell.figure in QUOTED:
+        kind, value = QUOTE, None
+    problem = _problem(kind, cell.why, cell.own)
+    used = cell.conventions if kind == CONVENTION else ()
+    return Verdict(
+        label, cell.layer, cell.figure, source, protocol, cell.printed.text, value, kind, used,
+        cell.why, problem, cell.place,
+    )  # fmt: skip
+
+
+def _of_claim(claim: Claim, resolve: Resolve) -> Verdict:
+    from archcalc.spec.model import TermError
+
+    try:
+        values = [
+            {
+                letter: _number(computed(_row(resolve(f.network), f.layer), f.figure, conventions))
+                for letter, f in claim.where.items()
+            }
+            for conventions in ((), claim.conventions)
+        ]
+        uncounted, counted = (claim.relation(names, ()) for names in values)
+    except TermError as error:
+        raise SpecError(error.message, place=error.place) from None
+    except ArchcalcError as error:
+        raise _placed(error, claim.place) from None
+    kind, value = _judged(uncounted, counted, claim.printed, claim.conventions)
+    problem = _problem(kind, claim.why, len(claim.conventions))
+    networks = dict.fromkeys(figure.network for figure in claim.where.values())
+    used = claim.conventions if kind == CONVENTION else ()
+    return Verdict(
+        ", ".join(networks), "", one_line(claim.says), claim.source, "", claim.printed.text, value,
+        kind, used, claim.why, problem, claim.place,
+    )  # fmt: skip
+
+
+def _placed(error: ArchcalcError, place: Place) -> SpecError:
+    return SpecError(error.message, place=error.place or place, layer=error.layer, hint=error.hint)
+
+
+def _row(analysis: Analysis, layer: str) -> Row:
+    """The layer or block of exactly that name, or the network."""
+    if not layer:
+        return analysis.totals
+    row = analysis.find(layer)
+    if row.name != layer:
+        raise SpecError(f"expected a layer of {analysis.label}, received '{layer}'", hint=row.name)
+    return row
+
+
+# Judging.
+
+
+def _judged(
+    uncounted: Any, counted: Any, printed: Printed, conventions: tuple[str, ...]
+) -> tuple[str, Any]:
+    """The verdict and the value it rests on."""
+    if matches(uncounted, printed, ()):
+        return MATCH, uncounted
+    if conventions and matches(counted, printed, conventions):
+        return CONVENTION, counted
+    return DIFFERS, uncounted
+
+
+def _problem(kind: str, why: str, own: int) -> str:
+    if kind == DIFFERS:
+        return "" if why else UNEXPLAINED
+    if why and kind != QUOTE:
+        return UNFOUNDED
+    return UNNEEDED if kind == MATCH and own else ""
+
+
+def matches(value: Any, printed: Printed, conventions: tuple[str, ...]) -> bool:
+    """Whether a computed value is what is printed, at the printed precision."""
+    if printed.kind == "truth" or isinstance(value, bool):
+        return value is (printed.low == 1) and printed.kind == "truth"
+    if printed.kind == "size" or isinstance(value, tuple):
+        return bool(value == printed.size)
+    if value is None:
+        return False
+    for convention in conventions:
+        if convention == "1024s":
+            printed = printed.in_1024s()
+        elif convention.startswith("digits-"):
+            printed = printed.in_digits(int(convention[-1]))
+    return _close(Fraction(value), printed, conventions)
+
+
+def _close(value: Fraction, printed: Printed, conventions: tuple[str, ...]) -> bool:
+    low, unit = printed.low, printed.unit
+    if printed.kind == "below":
+        return value < low
+    if printed.kind == "above":
+        return value > low
+    if printed.kind == "range":
+        return low - unit / 2 <= value <= printed.high + unit / 2
+    if printed.kind == "fraction":
+        return value != 0 and abs(1 / value - low) <= unit / 2
+    if "truncated" in conventions:
+        return low <= value < low + unit
+    if "rounded-up" in conventions:
+        return low - unit < value <= low
+    return abs(value - low) <= unit / 2
+
+
+# Computing.
+
+
+def _shaped(value: Any, printed: Printed, conventions: tuple[str, ...]) -> Any:
+    """Sizes as they are printed: height x width x channels, height x width, or one number."""
+    if not isinstance(value, tuple):
+        return value
+    channels, *spatial = value
+    sides = tuple(spatial)
+    if printed.kind != "size":
+        return channels if not sides else sides[0] if len(set(sides)) == 1 else value
+    if len(printed.size) == len(sides):
+        return sides
+    return value if "channels-first" in conventions else (*sides, channels)
+
+
+def computed(row: Row, figure: str, conventions: tuple[str, ...]) -> Any:
+    """A figure of a row, counted by these conventions."""
+    if figure in _COUNTED:
+        count = _COUNTED[figure]
+        return sum(count(row, node, conventions) for node in _counted_nodes(row, conventions))
+    if figure in _OF_PATHS:
+        return _OF_PATHS[figure](_paths(row.analysis))
+    if figure in _OF_FIELDS:
+        return _of_field(row, _OF_FIELDS[figure])
+    return _PLAIN[figure](row)
+
+
+def _number(value: Any) -> Any:
+    """A value that an expression can reckon with."""
+    if isinstance(value, tuple) and len({*value[1:]}) <= 1:
+        return value[-1]
+    if not isinstance(value, (int, Fraction)):
+        raise SpecError(f"expected a figure that is one number, received {value}")
+    return value
+
+
+def _counted_nodes(row: Row, conventions: tuple[str, ...]) -> list[Node]:
+    """The layers of a row that a table counts."""
+    nodes = [row.node] if row.node else list(row.scope.nodes() if row.scope else ())
+    kinds = [
+        kind
+        for word, names in (("convolutions", ("conv", "convtranspose")), ("linears", ("linear",)))
+        if word in conventions
+        for kind in names
+    ]
+    if kinds:
+        nodes = [node for node in nodes if node.op.kind in kinds]
+    if "no-norms" in conventions:
+        nodes = [node for node in nodes if node.op.role != "normalization"]
+    return nodes
+
+
+def _params(_: Row, node: Node, conventions: tuple[str, ...]) -> int:
+    if node.shared_with is not None:
+        return 0
+    tensors = node.op.parameters(node.facts.inputs)
+    wanted = [one for one in tensors if one.trainable or "with-buffers" in conventions]
+    if "no-biases" in conventions and node.op.weighted:
+        wanted = [one for one in wanted if one.name != "bias"]
+    return sum(one.size for one in wanted)
+
+
+def _mult_adds(row: Row, node: Node, conventions: tuple[str, ...]) -> int:
+    count = node.facts.mult_adds
+    if "with-biases" in conventions and node.op.weighted and getattr(node.op, "bias", False):
+        count += sum(map(math.prod, node.facts.outputs))
+    twice = 2 if "doubled" in conventions else 1
+    return count * twice * node.times * row.analysis.batch
+
+
+_COUNTED: dict[str, Callable[[Row, Node, tuple[str, ...]], int]] = {
+    "params": _params,
+    "mult_adds": _mult_adds,
+    "weight_layers": lambda row, node, conventions: int(node.op.weighted),
+}
+
+
+def _of_field(row: Row, attribute: str) -> Any:
+    along = [getattr(field, attribute, None) for field in row.receptive_field]
+    return along[0] if len(set(along)) == 1 else (0, *along)
+
+
+_OF_FIELDS = {"receptive_field": "size", "rf_stride": "stride", "rf_start": "start"}
+
+
+@cache
+def _paths(analysis: Analysis) -> Paths:
+    from archcalc.analysis.paths import paths
+
+    return paths(analysis)
+
+
+_OF_PATHS: dict[str, Callable[[Paths], Any]] = {
+    "paths": lambda paths: paths.total,
+    "bodies": lambda paths: paths.bodies,
+    "path_low": lambda paths: paths.low,
+    "path_high": lambda paths: paths.high,
+    "path_mean": lambda paths: paths.mean,
+    "expected_bodies": lambda paths: paths.expected_bodies,
+    "expected_depth": lambda paths: paths.expected_depth,
+    "expected_mult_adds": lambda paths: paths.expected_mult_adds,
+}
+
+_PLAIN: dict[str, Callable[[Row], Any]] = {
+    "input": lambda row: row.input,
+    "output": lambda row: row.output,
+    "channels": lambda row: row.output[0],
+    "buffers": lambda row: row.buffers,
+    "flops": lambda row: row.flops,
+    "connections": lambda row: row.connections,
+    "neurons": lambda row: row.neurons,
+    "depth": lambda row: row.depth,
+    "output_elements": lambda row: row.output_elements,
+    "output_bytes": lambda row: row.output_bytes,
+    "weight_bytes": lambda row: row.weight_bytes,
+}
+
+FIGURES = frozenset({*_COUNTED, *_OF_PATHS, *_OF_FIELDS, *_PLAIN})

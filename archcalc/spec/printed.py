@@ -1,0 +1,89 @@
+"""Numbers as papers print them: `569M`, `1.8x10^9`, `112x112x64`, `55%`, `1/8`, `<5MB`, `19..35`.
+
+A printed number stands for every number that rounds to it: 4.2M is 4.15M to 4.25M.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+_POWERS = {"K": 1, "M": 2, "G": 3, "B": 3, "T": 4, "thousand": 1, "million": 2, "billion": 3}
+_UNITS = (*_POWERS, "B", "KB", "MB", "GB")
+_NUMBER = re.compile(
+    r"(?P<minus>-?)(?P<whole>\d{1,3}(?:,\d{3})+|\d*)(?:\.(?P<places>\d+))?"
+    r"(?:e(?P<e>-?\d{1,2})|\s*[x×*]\s*10\^(?P<ten>-?\d{1,2}))?"
+    r"\s*(?P<unit>KB|MB|GB|[KMGBT]|thousand|million|billion)?(?P<percent>\s*%)?"
+)
+_SIZE = re.compile(r"\d+(?:\s*[x×]\s*\d+)+")
+LONGEST = 60
+
+
+class PrintedError(Exception):
+    """Text that is no printed figure."""
+
+
+class Printed(NamedTuple):
+    """A printed figure.
+
+    `kind` is number, size, fraction (1/n), range, below, above, or truth; `low` is the number (the
+    lower end of a range), `high` the upper end, `unit` one of the last printed place. `thousands`
+    says how many times a unit of 1000 is in it.
+    """
+
+    text: str
+    kind: str
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+    unit: Fraction = Fraction(0)
+    thousands: int = 0
+    size: tuple[int, ...] = ()
+
+    def in_1024s(self) -> Printed:
+        """The same figure with units of 1024: 2.7K is 2764.8."""
+        factor = Fraction(1024, 1000) ** self.thousands
+        low, high, unit = (value * factor for value in (self.low, self.high, self.unit))
+        return self._replace(low=low, high=high, unit=unit)
+
+    def in_digits(self, digits: int) -> Printed:
+        """The same figure of which so many digits count: 15300M of three is 15,250M to 15,350M."""
+        power = 0
+        while abs(self.low) >= Fraction(10) ** (power + 1):
+            power += 1
+        return self._replace(unit=Fraction(10) ** (power - digits + 1))
+
+
+def printed(text: str) -> Printed:
+    """What is printed; raises PrintedError where it is no figure."""
+    text = text.strip()
+    if len(text) > LONGEST:
+        raise PrintedError(text)
+    if text in ("true", "false"):
+        return Printed(text, "truth", low=Fraction(text == "true"))
+    if _SIZE.fullmatch(text):
+        return Printed(text, "size", size=tuple(map(int, re.findall(r"\d+", text))))
+    if ".." in text:
+        first, last = (_number(part) for part in text.split("..", 1))
+        return Printed(text, "range", first.low, last.low, last.unit, last.thousands)
+    if text[:1] in "<>":
+        kind = "below" if text[0] == "<" else "above"
+        return _number(text[1:].strip())._replace(text=text, kind=kind)
+    if match := re.fullmatch(r"1/(\d+)", text):
+        return Printed(text, "fraction", low=Fraction(int(match[1])), unit=Fraction(1))
+    return _number(text.removeprefix("~"))._replace(text=text)
+
+
+def _number(text: str) -> Printed:
+    match = _NUMBER.fullmatch(text.strip())
+    if not match or not (match["whole"] or match["places"]):
+        raise PrintedError(text)
+    places, unit = match["places"] or "", match["unit"] or ""
+    thousands = _POWERS.get(unit.removesuffix("B") or unit, 0)
+    scale = Fraction(10) ** (int(match["e"] or match["ten"] or 0) + 3 * thousands)
+    if match["percent"]:
+        scale /= 100
+    digits = int((match["whole"] or "").replace(",", "") + places or 0)
+    one = scale / 10 ** len(places)
+    value = digits * one * (-1 if match["minus"] else 1)
+    return Printed(text, "number", value, value, one, thousands)

@@ -1,0 +1,202 @@
+"""What papers print of a network: the keys `published:` and `claims:` of a spec."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from archcalc.errors import did_you_mean, received
+from archcalc.spec import model as m
+from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archcalc.spec.printed import Printed
+    from archcalc.spec.schema import Checker
+
+TABLE = (
+    "source", "url", "of", "protocol", "note", "convention", "network", "layers", "networks",
+)  # fmt: skip
+CELL = ("printed", "convention", "why")
+CLAIM = ("source", "url", "says", "where", "is", "printed", "convention", "why")
+
+# What a cell may print, beside what is quoted but not computed; analysis/published.py computes
+# them (a test holds the two equal).
+COMPUTED = (
+    "input", "output", "channels", "params", "buffers", "mult_adds", "flops", "connections",
+    "neurons", "depth", "weight_layers", "receptive_field", "rf_stride", "rf_start",
+    "output_elements", "output_bytes", "weight_bytes", "paths", "bodies", "path_low", "path_high",
+    "path_mean", "expected_bodies", "expected_depth", "expected_mult_adds",
+)  # fmt: skip
+QUOTED = ("top1", "top5", "top1_error", "top5_error", "accuracy", "error", "map")
+
+# How a table counts where it does not count as archcalc does.
+CONVENTIONS = {
+    "truncated": "cut off after the printed places, not rounded",
+    "rounded-up": "rounded up at the printed places",
+    "1024s": "1 K = 1024, 1 M = 1024 x 1024",
+    "digits-1": "one significant digit",
+    "digits-2": "two significant digits",
+    "digits-3": "three significant digits",
+    "no-biases": "biases of weight layers left out",
+    "no-norms": "normalization left out",
+    "convolutions": "convolutions alone",
+    "linears": "linears alone",
+    "with-buffers": "buffers counted in",
+    "with-biases": "the addition of a bias is one more",
+    "doubled": "a Mult-Add is two operations",
+    "channels-first": "channels before height and width",
+}
+
+_LETTERS = re.compile(r"[^\W\d]\w*")
+
+
+def tables(checker: Checker, node: Marked) -> tuple[m.Published, ...]:
+    """Tables and passages that print figures."""
+    items = checker.sequence(node, "a list of tables, each with its source")
+    return tuple(table for item in items if (table := _table(checker, item)))
+
+
+def claims(checker: Checker, node: Marked) -> tuple[m.Claim, ...]:
+    """Relations that are printed."""
+    items = checker.sequence(node, "a list of claims, each with its source")
+    return tuple(claim for item in items if (claim := _claim(checker, item)))
+
+
+# Tables.
+
+
+def _table(checker: Checker, node: Marked) -> m.Published | None:
+    mapping = _with_source(checker, node, "a table", TABLE)
+    if mapping is None:
+        return None
+    return m.Published(
+        checker.text(mapping.get("source"), "the paper and its table, or the document"),
+        checker.text(mapping.get("url"), "an address"),
+        checker.text(mapping.get("protocol"), "how accuracy was measured"),
+        checker.text(mapping.get("note"), "text"),
+        tuple(_cells(checker, mapping)),
+        checker.place(mapping),
+    )
+
+
+def _with_source(
+    checker: Checker, node: Marked, what: str, keys: tuple[str, ...]
+) -> Mapping | None:
+    mapping = checker.mapping(node, f"{what} with its source")
+    if mapping is None:
+        return None
+    checker.keys(mapping, keys, what)
+    if "source" not in mapping.entries:
+        checker.error(mapping, f"{what}: expected 'source', received none")
+    return mapping
+
+
+def _cells(checker: Checker, table: Mapping) -> Iterator[m.Cell]:
+    """The cells of the network itself, of its layers, and of several networks."""
+    shared = conventions(checker, table.get("convention"))
+    of = checker.text(table.get("of"), "a network")
+    if own := table.get("network"):
+        yield from _figures(checker, own, of, "", shared)
+    for key in ("layers", "networks"):
+        rows = checker.mapping(table.get(key), f"{key} with their figures")
+        for name, (_, figures) in rows.entries.items() if rows else ():
+            subject = (of, name) if key == "layers" else (name, "")
+            yield from _figures(checker, figures, *subject, shared)
+
+
+def _figures(
+    checker: Checker, node: Marked, network: str, layer: str, shared: tuple[str, ...]
+) -> Iterator[m.Cell]:
+    mapping = checker.mapping(node, "figures, such as {params: 4.2M, mult_adds: 569M}")
+    for figure, (key, value) in mapping.entries.items() if mapping else ():
+        if figure not in COMPUTED and figure not in QUOTED:
+            hint = did_you_mean(figure, [*COMPUTED, *QUOTED])
+            checker.error(key, f"expected a figure, received {received(figure)}", hint)
+            continue
+        cell = value if isinstance(value, Mapping) else Mapping(value.line, value.column)
+        checker.keys(cell, CELL, f"figure {figure}")
+        own = conventions(checker, cell.get("convention"))
+        said = printed(checker, cell.get("printed") if isinstance(value, Mapping) else value, cell)
+        if said is not None:
+            why = checker.text(cell.get("why"), "text")
+            every = (*shared, *own)
+            yield m.Cell(network, layer, figure, said, every, len(own), why, checker.place(key))
+
+
+def printed(checker: Checker, node: Marked | None, around: Marked) -> Printed | None:
+    """A figure as it is printed."""
+    from archcalc.spec.printed import PrintedError
+    from archcalc.spec.printed import printed as parsed
+
+    if node is None:
+        checker.error(around, "expected 'printed', received none")
+        return None
+    if isinstance(node, Scalar):
+        try:
+            return parsed(node.text)
+        except PrintedError:
+            pass
+    checker.expected(node, "a figure as printed, such as 569M, 55%, 112x112x64 or 1/8")
+    return None
+
+
+def conventions(checker: Checker, node: Marked | None) -> tuple[str, ...]:
+    """One convention, or a list of them."""
+    if node is None:
+        return ()
+    items = node.items if isinstance(node, Sequence) else [node]
+    found = []
+    for item in items:
+        word = checker.text(item, "a convention")
+        if word and word not in CONVENTIONS:
+            known = ", ".join(CONVENTIONS)
+            hint = did_you_mean(word, CONVENTIONS) or f"there are {known}"
+            checker.error(item, f"expected a convention, received {received(word)}", hint)
+        found.append(word)
+    return tuple(found)
+
+
+# Claims.
+
+
+def _claim(checker: Checker, node: Marked) -> m.Claim | None:
+    mapping = _with_source(checker, node, "a claim", CLAIM)
+    if mapping is None:
+        return None
+    for needed in ("is", "printed"):
+        if needed not in mapping.entries:
+            checker.error(mapping, f"a claim: expected {needed!r}, received none")
+    where = dict(_where(checker, mapping.get("where")))
+    relation, value = mapping.get("is"), mapping.get("printed")
+    if relation is None or value is None:
+        return None
+    said = printed(checker, value, mapping)
+    if said is None:
+        return None
+    return m.Claim(
+        checker.text(mapping.get("source"), "the paper or the document"),
+        checker.text(mapping.get("url"), "an address"),
+        checker.text(mapping.get("says"), "text"),
+        where,
+        checker.term(relation, frozenset(where)),
+        said,
+        conventions(checker, mapping.get("convention")),
+        checker.text(mapping.get("why"), "text"),
+        checker.place(mapping),
+    )
+
+
+def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, m.Figure]]:
+    """Letters with the figures they stand for: `{a: alexnet params}`."""
+    entries = checker.few(node, "letters", "with the figures they stand for")
+    for letter, (key, value) in entries.items():
+        if not checker.identifier(key, "a letter"):
+            continue
+        words: Any = checker.text(value, "a figure, such as 'vgg16 conv1_1 params'").split()
+        if not 2 <= len(words) <= 3 or words[-1] not in COMPUTED:
+            hint = did_you_mean(words[-1], COMPUTED) if words else None
+            checker.expected(value, "a network, a layer if there is one, and a figure", hint)
+            continue
+        yield letter, m.Figure(words[0], words[1] if len(words) == 3 else "", words[-1])
