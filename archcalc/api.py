@@ -119,7 +119,7 @@ def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
     resolve = _resolver(specs)
     files = {spec.file: spec for spec in library.networks(specs)}
     found = {
-        spec.name: list(verdicts(spec, resolve(spec)))
+        spec.name: list(verdicts(spec.published, spec.claims, resolve(spec)))
         for spec in files.values()
         if spec.published or spec.claims
     }
@@ -131,8 +131,10 @@ def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     from archcalc.analysis.published import about, verdicts
 
     names = [spec.network, *(spec.variant.aliases if spec.variant else ())]
-    own = spec if spec.variant is None else about(spec, {plain(name) for name in names})
-    yield from verdicts(own, _resolver(specs)(spec))
+    tables, claims = spec.published, spec.claims
+    if spec.variant is not None:
+        tables, claims = about({plain(name) for name in names}, tables, claims)
+    yield from verdicts(tables, claims, _resolver(specs)(spec))
 
 
 def _resolver(specs: Sequence[str]) -> Callable[[Spec], Callable[[str], Analysis]]:

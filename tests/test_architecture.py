@@ -17,7 +17,7 @@ FLOORS = (
     {"errors"},
     {"formula"},
     {"ops"},
-    {"graph"},
+    {"graph", "printed"},
     {"spec", "analysis"},
     {"report"},
     {"api"},

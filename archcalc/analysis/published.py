@@ -13,18 +13,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import ArchcalcError, SpecError, one_line, plain
-from archcalc.spec.published import QUOTED
+from archcalc.printed import QUOTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.paths import Paths
     from archcalc.analysis.rows import Row
     from archcalc.errors import Place
     from archcalc.graph import Node
-    from archcalc.spec.model import Cell, Claim, Spec
-    from archcalc.spec.printed import Printed
+    from archcalc.printed import Cell, Claim, Printed, Published
 
     Resolve = Callable[[str], Analysis]  # a request such as `mobilenet@alpha=0.5`
 
@@ -62,27 +61,31 @@ class Verdict(NamedTuple):
         return f"{self.network} {self.layer}".strip()
 
 
-def verdicts(spec: Spec, resolve: Resolve) -> Iterator[Verdict]:
-    """A verdict for every cell and every claim of a spec."""
-    for table in spec.published:
+def verdicts(
+    tables: Iterable[Published], claims: Iterable[Claim], resolve: Resolve
+) -> Iterator[Verdict]:
+    """A verdict for every cell and every claim."""
+    for table in tables:
         for cell in table.cells:
             yield _of_cell(cell, table.source, table.protocol, resolve)
-    for claim in spec.claims:
+    for claim in claims:
         yield _of_claim(claim, resolve)
 
 
-def about(spec: Spec, names: Collection[str]) -> Spec:
-    """The same spec with the cells and claims about networks of these (plain) names only."""
-    tables = []
-    for table in spec.published:
+def about(
+    names: Collection[str], tables: Iterable[Published], claims: Iterable[Claim]
+) -> tuple[tuple[Published, ...], tuple[Claim, ...]]:
+    """The cells and the claims about networks of these (plain) names only."""
+    own = []
+    for table in tables:
         cells = tuple(cell for cell in table.cells if _base(cell.network) in names)
-        tables += [table._replace(cells=cells)] if cells else []
-    claims = [
+        own += [table._replace(cells=cells)] if cells else []
+    said = [
         claim
-        for claim in spec.claims
+        for claim in claims
         if any(_base(figure.network) in names for figure in claim.where.values())
     ]
-    return spec._replace(published=tuple(tables), claims=tuple(claims))
+    return tuple(own), tuple(said)
 
 
 def _base(request: str) -> str:
@@ -114,8 +117,6 @@ def _of_cell(cell: Cell, source: str, protocol: str, resolve: Resolve) -> Verdic
 
 
 def _of_claim(claim: Claim, resolve: Resolve) -> Verdict:
-    from archcalc.spec.model import TermError
-
     try:
         values = [
             {
@@ -124,9 +125,7 @@ def _of_claim(claim: Claim, resolve: Resolve) -> Verdict:
             }
             for conventions in ((), claim.conventions)
         ]
-        uncounted, counted = (claim.relation(names, ()) for names in values)
-    except TermError as error:
-        raise SpecError(error.message, place=error.place) from None
+        uncounted, counted = map(claim.relation, values)
     except ArchcalcError as error:
         raise _placed(error, claim.place) from None
     kind, value = _judged(uncounted, counted, claim.printed, claim.conventions)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.ops.fields import EXPRESSION, REQUIRED, Field
+from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
 from archcalc.spec.expressions import RESERVED
-from archcalc.spec.published import CELL, CLAIM, COMPUTED, CONVENTIONS, QUOTED, TABLE
+from archcalc.spec.published import CELL, CLAIM, TABLE
 from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, OF_BLOCKS, PAPER, STRUCTURE, TOP
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archcalc.errors import Place
     from archcalc.ops import Op
     from archcalc.ops.base import Shape
-    from archcalc.spec.printed import Printed
+    from archcalc.printed import Claim, Published
 
 
 class TermError(Exception):
@@ -276,56 +276,6 @@ class NetworkOutput(NamedTuple):
     name: str | None
     auxiliary: bool
     when: Term | None
-
-
-class Cell(NamedTuple):
-    """One printed figure: of the network itself (`layer` empty), or of a layer or block.
-
-    `network` is the request it holds for (`mobilenet@alpha=0.5`). `conventions` are the table's and
-    then the cell's own, of which there are `own`; `why` says why it differs from what is computed.
-    """
-
-    network: str
-    layer: str
-    figure: str
-    printed: Printed
-    conventions: tuple[str, ...]
-    own: int
-    why: str
-    place: Place
-
-
-class Published(NamedTuple):
-    """A table or a passage that prints figures: where it stands, and its cells."""
-
-    source: str
-    url: str
-    protocol: str
-    note: str
-    cells: tuple[Cell, ...]
-    place: Place
-
-
-class Figure(NamedTuple):
-    """A figure that a claim names: of a network, or of a layer or block of it."""
-
-    network: str
-    layer: str
-    figure: str
-
-
-class Claim(NamedTuple):
-    """A relation that is printed: an expression over figures, and the value it has in print."""
-
-    source: str
-    url: str
-    says: str
-    where: dict[str, Figure]
-    relation: Term
-    printed: Printed
-    conventions: tuple[str, ...]
-    why: str
-    place: Place
 
 
 class Spec(NamedTuple):

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from archcalc.errors import did_you_mean, received
-from archcalc.spec import model as m
+from archcalc.errors import SpecError, did_you_mean, received
+from archcalc.printed import (
+    COMPUTED,
+    CONVENTIONS,
+    QUOTED,
+    Cell,
+    Claim,
+    Figure,
+    PrintedError,
+    Published,
+)
+from archcalc.printed import printed as parsed
+from archcalc.spec.model import TermError
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from archcalc.spec.printed import Printed
+    from archcalc.printed import Printed
     from archcalc.spec.schema import Checker
 
 TABLE = (
@@ -21,44 +31,14 @@ TABLE = (
 CELL = ("printed", "convention", "why")
 CLAIM = ("source", "url", "says", "where", "is", "printed", "convention", "why")
 
-# What a cell may print, beside what is quoted but not computed; analysis/published.py computes
-# them (a test holds the two equal).
-COMPUTED = (
-    "input", "output", "channels", "params", "buffers", "mult_adds", "flops", "connections",
-    "neurons", "depth", "weight_layers", "receptive_field", "rf_stride", "rf_start",
-    "output_elements", "output_bytes", "weight_bytes", "paths", "bodies", "path_low", "path_high",
-    "path_mean", "expected_bodies", "expected_depth", "expected_mult_adds",
-)  # fmt: skip
-QUOTED = ("top1", "top5", "top1_error", "top5_error", "accuracy", "error", "map")
 
-# How a table counts where it does not count as archcalc does.
-CONVENTIONS = {
-    "truncated": "cut off after the printed places, not rounded",
-    "rounded-up": "rounded up at the printed places",
-    "1024s": "1 K = 1024, 1 M = 1024 x 1024",
-    "digits-1": "one significant digit",
-    "digits-2": "two significant digits",
-    "digits-3": "three significant digits",
-    "no-biases": "biases of weight layers left out",
-    "no-norms": "normalization left out",
-    "convolutions": "convolutions alone",
-    "linears": "linears alone",
-    "with-buffers": "buffers counted in",
-    "with-biases": "the addition of a bias is one more",
-    "doubled": "a Mult-Add is two operations",
-    "channels-first": "channels before height and width",
-}
-
-_LETTERS = re.compile(r"[^\W\d]\w*")
-
-
-def tables(checker: Checker, node: Marked) -> tuple[m.Published, ...]:
+def tables(checker: Checker, node: Marked) -> tuple[Published, ...]:
     """Tables and passages that print figures."""
     items = checker.sequence(node, "a list of tables, each with its source")
     return tuple(table for item in items if (table := _table(checker, item)))
 
 
-def claims(checker: Checker, node: Marked) -> tuple[m.Claim, ...]:
+def claims(checker: Checker, node: Marked) -> tuple[Claim, ...]:
     """Relations that are printed."""
     items = checker.sequence(node, "a list of claims, each with its source")
     return tuple(claim for item in items if (claim := _claim(checker, item)))
@@ -67,11 +47,11 @@ def claims(checker: Checker, node: Marked) -> tuple[m.Claim, ...]:
 # Tables.
 
 
-def _table(checker: Checker, node: Marked) -> m.Published | None:
+def _table(checker: Checker, node: Marked) -> Published | None:
     mapping = _with_source(checker, node, "a table", TABLE)
     if mapping is None:
         return None
-    return m.Published(
+    return Published(
         checker.text(mapping.get("source"), "the paper and its table, or the document"),
         checker.text(mapping.get("url"), "an address"),
         checker.text(mapping.get("protocol"), "how accuracy was measured"),
@@ -93,7 +73,7 @@ def _with_source(
     return mapping
 
 
-def _cells(checker: Checker, table: Mapping) -> Iterator[m.Cell]:
+def _cells(checker: Checker, table: Mapping) -> Iterator[Cell]:
     """The cells of the network itself, of its layers, and of several networks."""
     shared = conventions(checker, table.get("convention"))
     of = checker.text(table.get("of"), "a network")
@@ -108,7 +88,7 @@ def _cells(checker: Checker, table: Mapping) -> Iterator[m.Cell]:
 
 def _figures(
     checker: Checker, node: Marked, network: str, layer: str, shared: tuple[str, ...]
-) -> Iterator[m.Cell]:
+) -> Iterator[Cell]:
     mapping = checker.mapping(node, "figures, such as {params: 4.2M, mult_adds: 569M}")
     for figure, (key, value) in mapping.entries.items() if mapping else ():
         if figure not in COMPUTED and figure not in QUOTED:
@@ -122,14 +102,11 @@ def _figures(
         if said is not None:
             why = checker.text(cell.get("why"), "text")
             every = (*shared, *own)
-            yield m.Cell(network, layer, figure, said, every, len(own), why, checker.place(key))
+            yield Cell(network, layer, figure, said, every, len(own), why, checker.place(key))
 
 
 def printed(checker: Checker, node: Marked | None, around: Marked) -> Printed | None:
     """A figure as it is printed."""
-    from archcalc.spec.printed import PrintedError
-    from archcalc.spec.printed import printed as parsed
-
     if node is None:
         checker.error(around, "expected 'printed', received none")
         return None
@@ -161,7 +138,7 @@ def conventions(checker: Checker, node: Marked | None) -> tuple[str, ...]:
 # Claims.
 
 
-def _claim(checker: Checker, node: Marked) -> m.Claim | None:
+def _claim(checker: Checker, node: Marked) -> Claim | None:
     mapping = _with_source(checker, node, "a claim", CLAIM)
     if mapping is None:
         return None
@@ -175,12 +152,12 @@ def _claim(checker: Checker, node: Marked) -> m.Claim | None:
     said = printed(checker, value, mapping)
     if said is None:
         return None
-    return m.Claim(
+    return Claim(
         checker.text(mapping.get("source"), "the paper or the document"),
         checker.text(mapping.get("url"), "an address"),
         checker.text(mapping.get("says"), "text"),
         where,
-        checker.term(relation, frozenset(where)),
+        _relation(checker, relation, frozenset(where)),
         said,
         conventions(checker, mapping.get("convention")),
         checker.text(mapping.get("why"), "text"),
@@ -188,7 +165,20 @@ def _claim(checker: Checker, node: Marked) -> m.Claim | None:
     )
 
 
-def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, m.Figure]]:
+def _relation(checker: Checker, node: Marked, names: frozenset[str]) -> Callable[..., Any]:
+    """A relation as a function of the figures it names; raises SpecError."""
+    term = checker.term(node, names)
+
+    def relation(figures: dict[str, Any]) -> Any:
+        try:
+            return term(figures, ())
+        except TermError as error:
+            raise SpecError(error.message, place=error.place) from None
+
+    return relation
+
+
+def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, Figure]]:
     """Letters with the figures they stand for: `{a: alexnet params}`."""
     entries = checker.few(node, "letters", "with the figures they stand for")
     for letter, (key, value) in entries.items():
@@ -199,4 +189,4 @@ def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, m.Figur
             hint = did_you_mean(words[-1], COMPUTED) if words else None
             checker.expected(value, "a network, a layer if there is one, and a figure", hint)
             continue
-        yield letter, m.Figure(words[0], words[1] if len(words) == 3 else "", words[-1])
+        yield letter, Figure(words[0], words[1] if len(words) == 3 else "", words[-1])

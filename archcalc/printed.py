@@ -1,13 +1,47 @@
-"""Numbers as papers print them: `569M`, `1.8x10^9`, `112x112x64`, `55%`, `1/8`, `<5MB`, `19..35`.
+"""What papers print of networks: figures as printed, the tables and claims they stand in.
 
-A printed number stands for every number that rounds to it: 4.2M is 4.15M to 4.25M.
+Figures are `569M`, `1.8x10^9`, `112x112x64`, `55%`, `1/8`, `<5MB`, `19..35`, true; a printed number
+stands for every number that rounds to it: 4.2M is 4.15M to 4.25M.
 """
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archcalc.errors import Place
+
+# What a cell may print, beside what is quoted but not computed; analysis/published.py computes
+# them (a test holds the two equal).
+COMPUTED = (
+    "input", "output", "channels", "params", "buffers", "mult_adds", "flops", "connections",
+    "neurons", "depth", "weight_layers", "receptive_field", "rf_stride", "rf_start",
+    "output_elements", "output_bytes", "weight_bytes", "paths", "bodies", "path_low", "path_high",
+    "path_mean", "expected_bodies", "expected_depth", "expected_mult_adds",
+)  # fmt: skip
+QUOTED = ("top1", "top5", "top1_error", "top5_error", "accuracy", "error", "map")
+
+# How a table counts where it does not count as archcalc does.
+CONVENTIONS = {
+    "truncated": "cut off after the printed places, not rounded",
+    "rounded-up": "rounded up at the printed places",
+    "1024s": "1 K = 1024, 1 M = 1024 x 1024",
+    "digits-1": "one significant digit",
+    "digits-2": "two significant digits",
+    "digits-3": "three significant digits",
+    "no-biases": "biases of weight layers left out",
+    "no-norms": "normalization left out",
+    "convolutions": "convolutions alone",
+    "linears": "linears alone",
+    "with-buffers": "buffers counted in",
+    "with-biases": "the addition of a bias is one more",
+    "doubled": "a Mult-Add is two operations",
+    "channels-first": "channels before height and width",
+}
 
 _POWERS = {"K": 1, "M": 2, "G": 3, "B": 3, "T": 4, "thousand": 1, "million": 2, "billion": 3}
 _UNITS = (*_POWERS, "B", "KB", "MB", "GB")
@@ -87,3 +121,56 @@ def _number(text: str) -> Printed:
     one = scale / 10 ** len(places)
     value = digits * one * (-1 if match["minus"] else 1)
     return Printed(text, "number", value, value, one, thousands)
+
+
+# Where it stands.
+
+
+class Cell(NamedTuple):
+    """One printed figure: of the network itself (`layer` empty), or of a layer or block.
+
+    `network` is the request it holds for (`mobilenet@alpha=0.5`). `conventions` are the table's and
+    then the cell's own, of which there are `own`; `why` says why it differs from what is computed.
+    """
+
+    network: str
+    layer: str
+    figure: str
+    printed: Printed
+    conventions: tuple[str, ...]
+    own: int
+    why: str
+    place: Place
+
+
+class Published(NamedTuple):
+    """A table or a passage that prints figures: where it stands, and its cells."""
+
+    source: str
+    url: str
+    protocol: str
+    note: str
+    cells: tuple[Cell, ...]
+    place: Place
+
+
+class Figure(NamedTuple):
+    """A figure that a claim names: of a network, or of a layer or block of it."""
+
+    network: str
+    layer: str
+    figure: str
+
+
+class Claim(NamedTuple):
+    """A relation that is printed: a function of figures, and the value it has in print."""
+
+    source: str
+    url: str
+    says: str
+    where: dict[str, Figure]
+    relation: Callable[[dict[str, Any]], Any]
+    printed: Printed
+    conventions: tuple[str, ...]
+    why: str
+    place: Place
