@@ -100,7 +100,7 @@ def printed(text: str) -> Printed:
     if ".." in text:
         first, last = (_number(part) for part in text.split("..", 1))
         return Printed(text, "range", first.low, last.low, last.unit, last.thousands)
-    if text[:1] in "<>":
+    if text.startswith(("<", ">")):
         kind = "below" if text[0] == "<" else "above"
         return _number(text[1:].strip())._replace(text=text, kind=kind)
     if match := re.fullmatch(r"1/(\d+)", text):

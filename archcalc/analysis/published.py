@@ -148,7 +148,8 @@ def _row(analysis: Analysis, layer: str) -> Row:
         return analysis.totals
     row = analysis.find(layer)
     if row.name != layer:
-        raise SpecError(f"expected a layer of {analysis.label}, received '{layer}'", hint=row.name)
+        wanted = f"expected a layer of {analysis.label}, received '{layer}'"
+        raise SpecError(wanted, hint=f"did you mean {row.name}?")
     return row
 
 

@@ -543,13 +543,14 @@ class _Expansion:
         label = self.label(entry, name, context, tensor)
         arguments = self.arguments(block, entry, origin, context)
         shared = self.shared_block(entry, name, context, tensor)
+        survival = self.survival(entry, name, context, origin)
         with self.builder.enter(name, entry.block, origin) as scope:
             names = _Names(context.names)
             names.taken["input"] = origin
             values = {**self.settings, **arguments}
             inner = _Context(values, names, self.lone_join(block.layers), shared)
             scope.arguments = arguments
-            scope.survival = self.survival(entry, name, context, origin)
+            scope.survival = survival
             scope.label = label
             scope.source = entry.place
             scope.exit = self.walk(block.layers, origin, inner)

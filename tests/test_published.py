@@ -1,0 +1,375 @@
+"""Verdicts on printed figures: each sort of verdict, and everything that is wrong with an entry."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from archcalc import api
+from archcalc.analysis.published import CONVENTION, DIFFERS, FIGURES, MATCH, QUOTE
+from archcalc.cli import app
+from archcalc.errors import SpecError, SpecErrors
+from archcalc.printed import COMPUTED
+from archcalc.spec import library
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archcalc.analysis.published import Verdict
+
+# LeNet-5's first layers, whose figures are known by heart (LeCun et al. 1998): C1 156 params and
+# 122,304 connections.
+SPEC = """
+name: small
+settings: {out: 6}
+input: [1, 32, 32]
+layers:
+  - conv: {name: C1, out: out, kernel: 5}
+  - batchnorm: {name: norm}
+  - maxpool: {name: S2, kernel: 2}
+  - conv: {name: C3, out: 16, kernel: 5}
+  - flatten
+  - linear: {name: F, out: 10, bias: false}
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    return tmp_path / "small.yaml"
+
+
+def judged(path: Path, entries: str) -> list[Verdict]:
+    path.write_text(SPEC + entries, encoding="utf-8")
+    return api.reproduce(str(path))
+
+
+def one(path: Path, figures: str, more: str = "") -> Verdict:
+    [verdict] = judged(path, f"published:\n  - source: a paper\n{more}    layers: {figures}\n")
+    return verdict
+
+
+def test_every_figure_of_the_language_is_computed_and_no_other() -> None:
+    assert set(COMPUTED) == FIGURES
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        "{C1: {params: 156}}",
+        "{C1: {connections: '122,304'}}",
+        "{C1: {output: 28x28x6}}",
+        "{C1: {output: 28x28}}",
+        "{C1: {output: 28}}",
+        "{C1: {channels: 6}}",
+        "{C1: {input: 32x32}}",
+        "{C1: {neurons: 4704}}",
+        "{C1: {mult_adds: 118K}}",  # 28*28*6*25 = 117,600
+        "{C1: {depth: 1}}",
+        "{C1: {receptive_field: 5}}",
+        "{S2: {receptive_field: 6, }}",
+        "{S2: {rf_stride: 2}}",
+        "{S2: {weight_layers: 0}}",
+        "{norm: {buffers: 12}}",
+        "{norm: {params: 12}}",
+        "{F: {output: 10}}",
+        "{C1: {weight_bytes: <1KB}}",
+        "{C1: {output_elements: 4.7K}}",
+    ],
+)
+def test_matches(spec: Path, figures: str) -> None:
+    verdict = one(spec, figures)
+    assert (verdict.kind, verdict.problem) == (MATCH, "")
+
+
+@pytest.mark.parametrize(
+    ("figures", "conventions"),
+    [
+        ("{C1: {params: {printed: 150, convention: no-biases}}}", ["no-biases"]),
+        ("{C1: {mult_adds: {printed: 235K, convention: doubled}}}", ["doubled"]),
+        ("{C1: {mult_adds: {printed: '122,304', convention: with-biases}}}", ["with-biases"]),
+        ("{C1: {mult_adds: {printed: 117K, convention: truncated}}}", ["truncated"]),
+        ("{C1: {mult_adds: {printed: 114.8K, convention: 1024s}}}", ["1024s"]),
+        ("{C1: {output: {printed: 6x28x28, convention: channels-first}}}", ["channels-first"]),
+        ("{norm: {params: {printed: 24, convention: with-buffers}}}", ["with-buffers"]),
+        (
+            "{C1: {params: {printed: 0.1K, convention: [1024s, truncated]}}}",
+            ["1024s", "truncated"],
+        ),
+    ],
+)
+def test_matches_by_convention(spec: Path, figures: str, conventions: list[str]) -> None:
+    verdict = one(spec, figures)
+    assert (verdict.kind, list(verdict.conventions)) == (CONVENTION, conventions)
+    assert verdict.problem == ""
+
+
+def test_a_network_by_kinds_of_layers(spec: Path) -> None:
+    """156 + 12 + 16*(6*25 + 1) + 1600*10 = 18,584 params; convolutions 2,572, linears 16,000."""
+    entries = """published:
+  - source: a paper
+    network:
+      params: 18584
+      weight_layers: 3
+      depth: 3
+  - source: its convolutions
+    convention: convolutions
+    network: {params: 2572}
+  - source: its linears
+    convention: linears
+    network: {params: 16000}
+  - source: without norms
+    convention: [no-norms, no-biases]
+    network: {params: 18550}
+"""
+    assert [verdict.kind for verdict in judged(spec, entries)] == [MATCH] * 3 + [CONVENTION] * 3
+
+
+def test_a_difference_needs_a_reason(spec: Path) -> None:
+    verdict = one(spec, "{C1: {params: 157}}")
+    assert (verdict.kind, verdict.problem) == (DIFFERS, "differs without a reason")
+    assert verdict.computed == 156
+    verdict = one(spec, "{C1: {params: {printed: 157, why: a misprint}}}")
+    assert (verdict.kind, verdict.problem, verdict.why) == (DIFFERS, "", "a misprint")
+
+
+def test_a_reason_needs_a_difference(spec: Path) -> None:
+    verdict = one(spec, "{C1: {params: {printed: 156, why: a misprint}}}")
+    assert verdict.problem == "a reason for a difference that is not there"
+    verdict = one(spec, "{C1: {params: {printed: 150, convention: no-biases, why: no}}}")
+    assert verdict.problem == "a reason for a difference that is not there"
+
+
+def test_a_convention_must_be_needed(spec: Path) -> None:
+    """A cell's own; a whole table's may be idle in some cells."""
+    verdict = one(spec, "{C1: {params: {printed: 156, convention: 1024s}}}")
+    assert (verdict.kind, verdict.problem) == (MATCH, "a convention that is not needed")
+    verdict = one(spec, "{C1: {params: 156}}", "    convention: 1024s\n")
+    assert (verdict.kind, verdict.problem, verdict.conventions) == (MATCH, "", ())
+
+
+def test_accuracy_is_quoted(spec: Path) -> None:
+    entries = """published:
+  - source: a paper
+    protocol: single crop
+    network: {top1: 70.6%, top5_error: 10.07%}
+"""
+    found = judged(spec, entries)
+    assert [verdict.kind for verdict in found] == [QUOTE, QUOTE]
+    assert {verdict.protocol for verdict in found} == {"single crop"}
+
+
+def test_settings_and_other_networks(spec: Path) -> None:
+    entries = """published:
+  - source: a paper
+    networks:
+      small@out=12: {mult_adds: 4.7e5}
+      "@out=3": {params: 17294}
+      vgg16: {params: 138M}
+  - source: another
+    of: small@out=12
+    layers: {C1: {params: 312}}
+"""
+    found = judged(spec, entries)
+    # 28*28*12*25 + 10*10*16*300 = 715,200, and 16,000; 78 + 6 + 16*76 + 16000 = 17,300
+    assert [verdict.kind for verdict in found] == [DIFFERS, DIFFERS, MATCH, MATCH]
+    assert [verdict.computed for verdict in found[:2]] == [715_200 + 16_000, 17_300]
+
+
+def test_claims(spec: Path) -> None:
+    entries = """claims:
+  - source: a paper
+    says: C3 has 15 times the params of C1
+    where: {a: small C1 params, b: small C3 params}
+    is: b / a
+    printed: 15
+  - {source: b, says: more, where: {a: small params}, is: a > 6000, printed: true}
+  - {source: c, says: a fraction, where: {a: small C1 params}, is: a / 1248, printed: 1/8}
+  - {source: d, says: weights, where: {a: small C1 params}, is: a, printed: 150,
+     convention: no-biases}
+  - {source: e, says: never, where: {a: small C1 params}, is: a < 0, printed: true, why: no}
+  - {source: f, says: side, where: {a: small C1 output, r: small C1 receptive_field}, is: a - r,
+     printed: 23}
+"""
+    found = judged(spec, entries)
+    assert [verdict.kind for verdict in found] == [
+        MATCH, MATCH, MATCH, CONVENTION, DIFFERS, MATCH,
+    ]  # fmt: skip
+    assert found[0].figure == "C3 has 15 times the params of C1"
+    assert float(found[0].computed) == pytest.approx(2416 / 156)
+    assert not any(verdict.problem for verdict in found)
+
+
+# What is wrong with an entry.
+
+
+@pytest.mark.parametrize(
+    ("entries", "place", "message"),
+    [
+        ("published: 3", (12, 12), "expected a list of tables, each with its source"),
+        ("published: [3]", (12, 13), "expected a table with its source, received '3'"),
+        ("published: [{network: {}}]", (12, 13), "a table: expected 'source', received none"),
+        (
+            "published: [{source: a, nets: {}}]", (12, 25),
+            "a table: expected a key it takes, received 'nets'; did you mean networks?",
+        ),
+        (
+            "published: [{source: a, network: {parms: 3}}]", (12, 35),
+            "expected a figure, received 'parms'; did you mean params or paths?",
+        ),
+        (
+            "published: [{source: a, network: {params: many}}]", (12, 43),
+            "expected a figure as printed, such as 569M, 55%, 112x112x64 or 1/8, received 'many'",
+        ),
+        (
+            "published: [{source: a, network: {params: {why: no}}}]", (12, 43),
+            "expected 'printed', received none",
+        ),
+        (
+            "published: [{source: a, convention: rounded, network: {params: 3}}]", (12, 37),
+            "expected a convention, received 'rounded'; did you mean rounded-up or truncated?",
+        ),
+        ("claims: [{source: a, printed: 3}]", (12, 10), "a claim: expected 'is', received none"),
+        ("claims: [{source: a, is: 3}]", (12, 10), "a claim: expected 'printed', received none"),
+        (
+            "claims: [{source: a, where: {a: params}, is: a, printed: 3}]", (12, 33),
+            "expected a network, a layer if there is one, and a figure, received 'params'",
+        ),
+        (
+            "claims: [{source: a, where: {a: small parms}, is: a, printed: 3}]", (12, 33),
+            "received 'small parms'; did you mean params or paths?",
+        ),
+        (
+            "claims: [{source: a, where: {a: small params}, is: b, printed: 3}]", (12, 52),
+            "expected a name defined here, received 'b'",
+        ),
+    ],
+)  # fmt: skip
+def test_entries_that_say_nothing(entries: str, place: tuple[int, int], message: str) -> None:
+    with pytest.raises(SpecErrors) as caught:
+        library.parse(SPEC + entries + "\n", "small.yaml")
+    error = caught.value.errors[0]
+    assert error.place is not None
+    assert (error.place.line, error.place.column) == place
+    assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (
+            "published: [{source: a, layers: {C9: {params: 3}}}]",
+            "small.yaml:12:39: expected a layer of small, received 'C9'",
+        ),
+        (
+            "published: [{source: a, layers: {S: {params: 3}}}]",
+            "small.yaml:12:38: expected a layer of small, received 'S'; did you mean S2?",
+        ),
+        (
+            "published: [{source: a, networks: {smal: {params: 3}}}]",
+            "small.yaml:12:43: expected a network, received 'smal'",
+        ),
+        (
+            "published: [{source: a, of: 'small@in=3', network: {params: 3}}]",
+            "small.yaml:12:53: expected a setting of small, received 'in'",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 params}, is: a / 0, printed: 3}]",
+            "small.yaml:12:57: expected a divisor other than 0, received 0",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 expected_depth}, is: a, printed: 3}]",
+            "small.yaml:12:10: expected a figure that is one number, received None",
+        ),
+    ],
+)
+def test_entries_about_what_is_not_there(spec: Path, entries: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        judged(spec, entries + "\n")
+    assert message in str(caught.value).replace(str(spec), "small.yaml")
+
+
+# The command.
+
+ENTRIES = """published:
+  - source: a paper, Table 1
+    layers:
+      C1: {params: 156, connections: {printed: 1, why: a | reason}}
+  - source: another
+    protocol: single crop
+    network: {top1: 70%, params: {printed: 18.6K, why: none}}
+"""
+
+
+def run(path: Path, *options: str) -> tuple[int, str]:
+    path.write_text(SPEC + ENTRIES, encoding="utf-8")
+    result = CliRunner().invoke(app, ["reproduce", str(path), *options])
+    return result.exit_code, result.output
+
+
+def test_command(spec: Path) -> None:
+    code, text = run(spec)
+    assert code == 1
+    assert "a paper, Table 1\n" in text
+    assert "another (single crop)" in text
+    assert "4 figures: 2 match, 1 differs, 1 quoted; 1 problem" in text
+    assert "[1] a | reason" in text
+    assert "PROBLEM: a reason for a difference that is not there" in text
+
+
+def test_command_for_machines(spec: Path) -> None:
+    code, text = run(spec, "-f", "json")
+    found = json.loads(text)
+    assert code == 1
+    assert [one["verdict"] for one in found["figures"]] == ["match", "differs", "quoted", "match"]
+    assert found["figures"][1]["computed"] == 122_304
+    assert found["schema_version"] == 1
+    _, text = run(spec, "-f", "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["verdict"] for row in rows] == ["match", "differs", "quoted", "match"]
+    assert rows[1]["why"] == "a | reason"
+    _, text = run(spec, "-f", "markdown")
+    assert r"a \| reason" in text
+
+
+def test_command_needs_networks_or_all() -> None:
+    for arguments in ([], ["lenet5", "--all"]):
+        result = CliRunner().invoke(app, ["reproduce", *arguments])
+        assert result.exit_code != 0
+
+
+def test_variants_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    text = SPEC.replace("name: small\n", "variants: {one: {}, two: {settings: {out: 12}}}\n")
+    text += """published:
+  - source: a paper
+    networks:
+      one: {params: 18584}
+      two: {depth: 3}
+      two@out=3: {depth: 3}
+claims:
+  - {source: a, says: more, where: {a: one params, b: two params}, is: b > a, printed: true}
+  - {source: a, says: b, where: {a: one params}, is: a, printed: 18584}
+"""
+    path.write_text(text, encoding="utf-8")
+    assert [one.name for one in api.reproduce(f"{path}#one")] == ["one", "one, two", "one"]
+    assert [one.name for one in api.reproduce(f"{path}#two")] == ["two", "two@out=3", "one, two"]
+
+
+# All networks that ship.
+
+
+def test_no_shipped_figure_is_left_without_a_verdict() -> None:
+    """Every difference has a reason, every reason a difference, every convention its use."""
+    found = api.reproduce_all()
+    problems = [
+        f"{verdict.place}: {verdict.name} {verdict.figure}: {verdict.problem}"
+        for verdicts in found.values()
+        for verdict in verdicts
+        if verdict.problem
+    ]
+    assert not problems, "\n".join(problems)
