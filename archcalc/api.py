@@ -118,9 +118,10 @@ def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
 
     resolve = _resolver(specs)
     files = {spec.file: spec for spec in library.networks(specs)}
+    every = [library.with_printed(spec) for spec in files.values()]
     found = {
         spec.name: list(verdicts(spec.published, spec.claims, resolve(spec)))
-        for spec in files.values()
+        for spec in every
         if spec.published or spec.claims
     }
     return dict(sorted(found.items()))
@@ -131,6 +132,7 @@ def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     from archcalc.analysis.published import about, verdicts
 
     names = [spec.network, *(spec.variant.aliases if spec.variant else ())]
+    spec = library.with_printed(spec)
     tables, claims = spec.published, spec.claims
     if spec.variant is not None:
         tables, claims = about({plain(name) for name in names}, tables, claims)

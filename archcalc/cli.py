@@ -343,7 +343,7 @@ def validate(
     wrong = 0
     for path in files:
         try:
-            variants = library.variants(library.read(path))
+            variants = library.variants(library.read(path, printed=True))
             for spec in variants:
                 expand(spec)
         except ArchcalcError as error:

@@ -15,7 +15,7 @@ from archcalc.analysis.published import CONVENTION, DIFFERS, FIGURES, MATCH, QUO
 from archcalc.cli import app
 from archcalc.errors import SpecError, SpecErrors
 from archcalc.printed import COMPUTED
-from archcalc.spec import library
+from archcalc.spec import library, reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -251,7 +251,7 @@ def test_claims(spec: Path) -> None:
 )  # fmt: skip
 def test_entries_that_say_nothing(entries: str, place: tuple[int, int], message: str) -> None:
     with pytest.raises(SpecErrors) as caught:
-        library.parse(SPEC + entries + "\n", "small.yaml")
+        library.parse(SPEC + entries + "\n", "small.yaml", printed=True)
     error = caught.value.errors[0]
     assert error.place is not None
     assert (error.place.line, error.place.column) == place
@@ -291,6 +291,34 @@ def test_entries_about_what_is_not_there(spec: Path, entries: str, message: str)
     with pytest.raises(SpecError) as caught:
         judged(spec, entries + "\n")
     assert message in str(caught.value).replace(str(spec), "small.yaml")
+
+
+def test_tables_are_read_only_where_they_are_asked_for() -> None:
+    """A table of a network does not wait for what papers print of it; `validate` reads all."""
+    wrong = SPEC + "published:\n  - {source: a, network: {parms: 3}}\n# said\nclaims:\n- {}\n"
+    assert library.parse(wrong, "small.yaml").published == ()
+    with pytest.raises(SpecErrors) as caught:
+        library.parse(wrong, "small.yaml", printed=True)
+    assert len(caught.value.errors) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a: 1\npublished:\n  - b\n\n  # c\n  - d\ne: 2\n", "a: 1\n\n\n\n\n\ne: 2\n"),
+        ("published:\n- b\n- c\n", "\n\n\n"),
+        ("claims: # those\n  - b\nx: 1\n", "\n\nx: 1\n"),
+        ("claims:\n  - b\n---\nx: 1\n", "\n\n---\nx: 1\n"),
+        ("published: [b]\n", "published: [b]\n"),
+        ("published:\n  - &b 1\nx: *b\n", "published:\n  - &b 1\nx: *b\n"),
+        ("{a: 1,\npublished:\n  [b]}\n", "{a: 1,\npublished:\n  [b]}\n"),
+        ("a:\n  published:\n    - b\n", "a:\n  published:\n    - b\n"),
+        ("published:\n  - b", "\n"),
+        ("published_too:\n  - b\n", "published_too:\n  - b\n"),
+    ],
+)
+def test_what_is_left_out(text: str, left: str) -> None:
+    assert reader.without(text, library.PRINTED) == left
 
 
 # The command.

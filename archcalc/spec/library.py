@@ -35,15 +35,28 @@ def directories(extra: Sequence[str] = ()) -> list[str]:
     return [*extra, *named, shipped()]
 
 
-def parse(text: str, file: str, stem: str | None = None) -> Spec:
-    """The Spec of a text; `file` is used in messages. Raises SpecError or SpecErrors."""
+PRINTED = ("published", "claims")  # long, and needed by few
+
+
+def parse(text: str, file: str, stem: str | None = None, *, printed: bool = False) -> Spec:
+    """The Spec of a text; `file` is used in messages. Raises SpecError or SpecErrors.
+
+    What papers print of it (`published:`, `claims:`) is left unread unless `printed` is true.
+    """
     stem = stem or os.path.splitext(os.path.basename(file))[0] or "network"
-    return schema.check(reader.read(text, file), file, text, stem)
+    needed = text if printed else reader.without(text, PRINTED)
+    return schema.check(reader.read(needed, file), file, text, stem)
 
 
-def read(path: str) -> Spec:
+def read(path: str, *, printed: bool = False) -> Spec:
     """The Spec in a file, no variant picked."""
-    return parse(reader.read_file(path), path)
+    return parse(reader.read_file(path), path, printed=printed)
+
+
+def with_printed(spec: Spec) -> Spec:
+    """The same Spec with what papers print of it."""
+    whole = parse(spec.text, spec.file, printed=True)
+    return spec._replace(published=whole.published, claims=whole.claims)
 
 
 def find(name: str, specs: Sequence[str] = ()) -> Spec:

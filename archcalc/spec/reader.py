@@ -160,6 +160,26 @@ def read(text: str, file: str) -> Mapping:
     return root
 
 
+def without(text: str, keys: tuple[str, ...]) -> str:
+    """A file's text with these keys at its top level left blank, the lines where they were.
+
+    Only in the form that files have them in: the key alone on a line, its value below it. A value
+    with an anchor stays, and so does everything where the file is one flow mapping.
+    """
+    if text.lstrip().startswith("{"):
+        return text
+    lines, inside = text.split("\n"), False
+    for i, line in enumerate(lines):
+        if not inside or (line and line[0] not in " #-") or line[:3] == "---":
+            key, _, value = line.partition(":")
+            inside = key in keys and not value.split("#")[0].strip()
+        if inside:
+            if "&" in line:
+                return text
+            lines[i] = ""
+    return "\n".join(lines)
+
+
 def _at(text: str, file: str, position: int) -> Place:
     before = text[:position]
     return Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
