@@ -24,3 +24,4 @@ bench: ## compare with the torch-based counters; needs '.[bench]'
 	$(PYTHON) benchmarks/cold.py $(ARGS)
 	$(PYTHON) benchmarks/inprocess.py $(ARGS)
 	$(PYTHON) benchmarks/scaling.py $(ARGS)
+	$(PYTHON) benchmarks/zoo.py $(ARGS)
