@@ -56,6 +56,8 @@ def test_bad_spec(path: Path) -> None:
     for error, (line, column, text) in zip(found, wanted, strict=True):
         assert str(error).startswith(f"{path}:{line}:{column}: ")
         assert text in str(error)
+        assert "expected" in str(error)
+        assert "received" in str(error)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

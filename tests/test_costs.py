@@ -195,8 +195,13 @@ def test_shared_buffers_are_counted_once() -> None:
 def test_parameters_of_another_shape_cannot_be_shared() -> None:
     builder = GraphBuilder("shared")
     first = builder.add(conv(), [builder.input((4, 8, 8))], "first")
-    with pytest.raises(SpecError, match="shared only where the parameters are equal"):
+    with pytest.raises(SpecError) as caught:
         builder.add(conv(kernel=1, padding=0), [first.tensor()], "again", shared_with=first)
+    assert caught.value.layer == "again"
+    assert caught.value.message == (
+        "weights: expected parameters weight 4x4x1x1, bias 4, "
+        "received those of first: weight 4x4x3x3, bias 4"
+    )
 
 
 def repeated(times: int, inner: int = 1) -> Analysis:

@@ -488,16 +488,21 @@ def test_a_unique_part_of_the_name_is_enough(network: str, part: str, name: str)
 
 
 def test_an_ambiguous_part_lists_what_it_matches() -> None:
-    with pytest.raises(NetworkNotFound, match=r"'S' is a part of \d+ names; \w+") as caught:
+    with pytest.raises(
+        NetworkNotFound, match=r"expected one layer, received 'S', a part of \d+ names; \w+"
+    ) as caught:
         explain(analyze("lenet5"), "S")
     assert "S2" in str(caught.value)
-    with pytest.raises(NetworkNotFound, match="'reduce' is a part of 19 names") as caught:
+    with pytest.raises(
+        NetworkNotFound, match="expected one layer, received 'reduce', a part of 19 names"
+    ) as caught:
         explain(analyze("googlenet"), "reduce")
     assert "inception_3a/3x3/reduce" in str(caught.value)
 
 
 def test_an_unknown_layer_is_answered_with_near_ones() -> None:
-    with pytest.raises(NetworkNotFound, match="alexnet has no layer 'covn5'; did you mean conv5"):
+    wanted = "expected a layer of alexnet, received 'covn5'; did you mean conv5"
+    with pytest.raises(NetworkNotFound, match=wanted):
         explain(analyze("alexnet"), "covn5")
 
 

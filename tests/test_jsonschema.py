@@ -166,7 +166,9 @@ def keys_the_checker_takes(text):
     with pytest.raises(SpecError) as caught:
         library.parse(text, "network.yaml")
     said = str(caught.value)
-    listed = re.search(rf"unknown key '{UNKNOWN}'; it takes ([\w, ]+)$", said, re.MULTILINE)
+    listed = re.search(
+        rf"expected a key it takes, received '{UNKNOWN}'; it takes ([\w, ]+)$", said, re.MULTILINE
+    )
     assert listed, said
     return set(listed[1].split(", "))
 
