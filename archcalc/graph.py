@@ -217,8 +217,9 @@ class GraphBuilder:
                 ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) or "none"
                 for ps in (own, theirs)
             )
+            wanted = "no parameters" if needed == "none" else f"parameters {needed}"
             raise SpecError(
-                f"weights: expected parameters {needed}, received those of {other.path}: {given}",
+                f"weights: expected {wanted}, received those of {other.path}: {given}",
                 place=node.source,
                 layer=node.path,
             )

@@ -613,3 +613,17 @@ def test_a_sum_of_many_parts_is_written_in_every_format() -> None:
         written = explanations.as_text([total], name)
         assert written.count("+ 2 + 2") > 1000 or name == "json", name
     check_sums(analysis.totals, total)
+
+
+def test_unpooling_takes_the_switches() -> None:
+    """The pool's second tensor, whether its port is named or the pool alone."""
+    for text in (
+        BACK_AND_FORTH,
+        BACK_AND_FORTH.replace("switches: down}", "switches: down.switches}"),
+    ):
+        analysis = analyze(library.parse(text, "back.yaml"))
+        pool = analysis.find("down").node
+        node = analysis.find("unpool").node
+        assert pool is not None
+        assert node is not None
+        assert (node.inputs[1].node, node.inputs[1].port) == (pool.index, 1)

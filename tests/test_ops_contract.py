@@ -802,7 +802,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
         "conv",
         {"out": 1, "kernel": 3, "dilation": 4, "padding": 1},
         [(3, 6, 9)],
-        "kernel: expected at most its padded input 8 (6 + 1 + 1), received 3 (dilated by 4 to 9)",
+        "kernel: expected at most its padded input 8 (6 + 1 + 1), received 9 (3 dilated by 4)",
     ),
     (
         "maxpool",
@@ -884,12 +884,17 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
         [(8, 5, 5), (8, 5, 4)],
         "add: expected branches of one shape, received 8x5x5 and 8x5x4",
     ),
-    ("concat", {}, [(8, 5, 5), (3, 5, 4)], "expected *x5x5, received 8x5x5 and 3x5x4"),
+    (
+        "concat",
+        {},
+        [(8, 5, 5), (3, 5, 4)],
+        "expected branches of shape *x5x5, received 8x5x5 and 3x5x4",
+    ),
     (
         "concat",
         {},
         [(8, 5, 5), (8,)],
-        "concat: branches' shapes don't match: expected *x5x5, received 8x5x5 and 8",
+        "concat: expected branches of shape *x5x5, received 8x5x5 and 8",
     ),
     (
         "multiply",
@@ -939,7 +944,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
         [(1, 10**9)],
         "expected output sizes of at most 1000000000000000, received 1x1000000000000000000",
     ),
-    ("slice", {"start": 8}, [(8, 5, 5)], "expected 0 <= start < stop <= 8, received 8 to 8"),
+    ("slice", {"start": 8}, [(8, 5, 5)], "start: expected less than 8, where it ends, received 8"),
     ("slice", {"axis": 3}, [(8, 5, 5)], "axis: expected 0 to 2, received 3"),
     # tables
     ("conv", {"out": 2, "kernel": 1, "table": [[0], [4]]}, [(4, 5)], "maps 0 to 3, received 4"),

@@ -298,7 +298,8 @@ class ConvTranspose(_Convolution):
         for e, w in zip(extra, windows, strict=True):
             if e >= max(w.stride, w.dilation):
                 raise LayerError(
-                    f"extra: expected less than the stride or the dilation, received {e}"
+                    f"extra: expected less than the stride {w.stride} or the dilation "
+                    f"{w.dilation}, received {e}"
                 )
         return ((given(self.out), *map(transposed_size, sizes, windows, extra)),)
 

@@ -153,9 +153,11 @@ class Slice(_Move):
         shape = inputs[0]
         size = _axis_size(shape, self.axis)
         stop = size if self.stop is None else self.stop
-        if not self.start < stop <= size:
+        if stop > size:
+            raise LayerError(f"stop: expected at most the axis' {size}, received {stop}")
+        if self.start >= stop:
             raise LayerError(
-                f"start: expected 0 <= start < stop <= {size}, received {self.start} to {stop}"
+                f"start: expected less than {stop}, where it ends, received {self.start}"
             )
         taken = formula("ceil((stop - start)/step)")(stop=stop, start=self.start, step=self.step)
         return ((*map(given, shape[: self.axis]), taken, *map(given, shape[self.axis + 1 :])),)
@@ -269,7 +271,7 @@ class Concat(_Move):
         if any(len(shape) != len(first) or shape[1:] != first[1:] for shape in inputs):
             expected = "x".join(["*", *map(str, first[1:])])
             raise LayerError(
-                f"concat: branches' shapes don't match: expected {expected}, "
+                f"concat: expected branches of shape {expected}, "
                 f"received {' and '.join(map(spelled, inputs))}"
             )
         return ((Sum(constant(shape[0]) for shape in inputs), *map(given, first[1:])),)

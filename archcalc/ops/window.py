@@ -240,16 +240,17 @@ def resolve(n: int, slide: Slide) -> Sliding:
         before = after = p
     elif p == "same" and s != 1:
         raise LayerError(
-            f"padding same: expected stride 1, received stride {s}", hint="same_tf allows it"
+            f"padding: expected stride 1 with the word same, received stride {s}",
+            hint="same_tf allows it",
         )
     else:
         wanted = same_padding(n, slide).number
         before, after = wanted // 2, wanted - wanted // 2
     if slide.reach > n + before + after:
-        dilated = f" (dilated by {d} to {slide.reach})" if d > 1 else ""
+        dilated = f" ({k} dilated by {d})" if d > 1 else ""
         raise LayerError(
             f"kernel: expected at most its padded input {n + before + after} "
-            f"({n} + {before} + {after}), received {k}{dilated}"
+            f"({n} + {before} + {after}), received {slide.reach}{dilated}"
         )
     return Sliding(k, s, before, after, d)
 

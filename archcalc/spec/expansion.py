@@ -252,7 +252,7 @@ class _Expansion:
             name = output.name or output.source.template.literal or ""
             if names.count(name) > 1:
                 raise SpecError(
-                    f"expected an output name once, received {received(name)} twice",
+                    f"expected an output's name once, received {received(name)} again",
                     place=output.source.place,
                 )
         return found
@@ -692,6 +692,8 @@ def _field_place(entry: m.Layer, error: ArchcalcError) -> Place | None:
     field = error.message.partition(":")[0]
     if field == "weights" and entry.weights is not None:
         return entry.weights.place
+    if field in entry.op.references:
+        return entry.named[entry.op.references.index(field)].place
     term = entry.terms.get(field)
     return term.place if term else None
 

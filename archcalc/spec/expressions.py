@@ -262,7 +262,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
         match = _TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            hint = "equality is ==" if text[at] == "=" else None
+            hint = {"=": "equality is ==", "'": "the quote is not closed"}.get(text[at])
             what = f"expected a number, a name or an operator, received {received(text[at])}"
             raise ExpressionError(what, at, hint)
         kind = str(match.lastgroup)
@@ -274,8 +274,9 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
 def _number(token: str, offset: int) -> Any:
     if token.isdecimal():
         return _bounded(int(token), offset)
-    if "e" in token.lower() and abs(int(token.lower().split("e")[1])) > 18:
-        raise ExpressionError(f"expected an exponent from -18 to 18, received {token}", offset)
+    exponent = int(token.lower().partition("e")[2] or 0)
+    if abs(exponent) > 18:
+        raise ExpressionError(f"expected an exponent from -18 to 18, received {exponent}", offset)
     return decimal(token, offset)
 
 
@@ -295,7 +296,7 @@ def _bounded(value: Any, offset: int) -> Any:
             value = value.numerator
     if -LARGEST <= value <= LARGEST:
         return value
-    raise ExpressionError("expected numbers of at most 10**18, received more", offset)
+    raise ExpressionError("expected numbers from -10**18 to 10**18, received more", offset)
 
 
 def _is_number(value: Any) -> bool:
@@ -530,7 +531,10 @@ def _apply(name: str, values: list[Any], offset: int) -> Any:
         if name == "len":
             return len(values)
     elif name in ("len", "sum"):
-        raise ExpressionError(f"{name}(): expected one list, received something else", offset)
+        raise ExpressionError(
+            f"{name}(): expected one list, received {typed(values[0]) if values else 'none'}",
+            offset,
+        )
     numbers = _numbers(name, values, None, offset)
     if name == "sum":
         return _bounded(sum(numbers), offset)

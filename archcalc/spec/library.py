@@ -149,7 +149,7 @@ def _named(name: str, places: list[str]) -> Spec | None:
 def _several(spec: Spec) -> NetworkNotFound:
     names = ", ".join(spec.variants)
     return NetworkNotFound(
-        f"expected one network, received {spec.name}, which is {len(spec.variants)}",
+        f"expected one network, received {spec.name}, which names {len(spec.variants)}",
         hint=f"name one: {names}",
     )
 

@@ -142,11 +142,11 @@ def read(text: str, file: str) -> Mapping:
         since = f"(from line {started.line + 1})" if error.context and started else None
         said = " ".join(part for part in (error.context, since, error.problem) if part)
         raise SpecError(
-            f"expected YAML, received what is none: {said}", place=place, hint=not_yaml(said)
+            f"expected YAML, received text that is not: {said}", place=place, hint=not_yaml(said)
         ) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
-            f"expected YAML, received what is none: {error.reason}",
+            f"expected YAML, received text that is not: {error.reason}",
             place=_at(text, file, _position(text, error)),
         ) from None
     finally:
@@ -264,9 +264,10 @@ class _Reader:
         target = self.anchors.get(event.anchor)
         if target is None:
             known = event.anchor in self.anchors
-            why = "inside what it names" if known else "without one before it"
+            why = "inside the value it names" if known else "which no anchor before it names"
             raise self.fail(
-                f"alias: expected an anchor's name, received *{event.anchor} {why}", event
+                f"alias: expected the name of an anchor before it, received *{event.anchor}, {why}",
+                event,
             )
         self.nodes += target.size
         self._count(event)
@@ -281,7 +282,7 @@ class _Reader:
     def _count(self, event: Any) -> None:
         if self.nodes > MOST_NODES:
             raise self.fail(
-                f"expected at most {MOST_NODES:,} YAML nodes, received more (aliases in full)",
+                f"expected at most {MOST_NODES:,} YAML nodes (aliases in full), received more",
                 event,
             )
 

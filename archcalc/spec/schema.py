@@ -633,9 +633,7 @@ class Checker:
                 what = f"{op.kind}: expected {port!r} (a layer with {port}: true), received none"
                 self.error(key, what)
             elif reference := self.reference(fields.get(port), names):
-                parts = reference.template.parts
-                parts += [] if str(parts[-1]).endswith(f".{port}") else [f".{port}"]
-                layer.named.append(reference)
+                layer.named.append(_of_port(reference, port))
         return layer
 
     def fields(self, op: type[Op], fields: Mapping, names: Names) -> dict[str, m.Term]:
@@ -707,8 +705,11 @@ class Checker:
     def repeat(self, key: Scalar, node: Mapping, names: Names) -> m.Repeat:
         self.keys(node, ("times", "index", "layers"), "repeat")
         times, layers = node.get("times"), node.get("layers")
+        needed = ("times", "layers")
         if times is None or layers is None:
-            self.error(key, f"repeat: expected 'times' and 'layers', received {_listed(node)}")
+            self.error(
+                key, f"repeat: expected 'times' and 'layers', received {_listed(node, needed)}"
+            )
         index = node.get("index")
         variable = (
             index.text if isinstance(index, Scalar) and self.identifier(index, "an index") else None
@@ -723,8 +724,9 @@ class Checker:
         self.keys(node, ("each", "layers"), "for")
         what = "with their lists, such as {out: [64, 128]}"
         each = self.few(node.get("each"), "names", what)
+        needed = ("each", "layers")
         if node.get("each") is None or node.get("layers") is None:
-            self.error(key, f"for: expected 'each' and 'layers', received {_listed(node)}")
+            self.error(key, f"for: expected 'each' and 'layers', received {_listed(node, needed)}")
         lists = {}
         for name, (name_key, value) in each.items():
             if self.identifier(name_key, "a loop variable"):
@@ -735,11 +737,11 @@ class Checker:
         return m.ForEach(self.place(key), lists, self.layers(node.get("layers"), inner))
 
     def when(self, key: Scalar, node: Mapping, names: Names) -> m.When:
-        self.keys(node, ("condition", "layers", "else"), "when")
+        self.keys(node, _WHEN, "when")
         condition = node.get("condition")
         if condition is None or (node.get("layers") is None and node.get("else") is None):
-            what = "when: expected 'condition', and 'layers' or 'else'"
-            self.error(key, f"{what}, received {_listed(node)}")
+            what, needed = "when: expected 'condition', and 'layers' or 'else'", _WHEN
+            self.error(key, f"{what}, received {_listed(node, needed)}")
         term = self.term(condition, names) if condition else m.Term(self.place(key), value=True)
         return m.When(
             self.place(key),
@@ -833,6 +835,7 @@ class Checker:
         return tuple(found)
 
 
+_WHEN = ("condition", "layers", "else")
 _STRUCTURE: dict[str, Any] = {
     "repeat": Checker.repeat,
     "for": Checker.for_each,
@@ -877,9 +880,17 @@ def _hint_layer(node: Marked) -> str | None:
     return None
 
 
-def _listed(node: Mapping) -> str:
-    """The keys of a mapping, for messages."""
-    return " and ".join(map(repr, node.entries)) or "none"
+def _of_port(reference: m.Reference, port: str) -> m.Reference:
+    """The layer's output of that name, where the reference names the layer alone."""
+    parts = reference.template.parts
+    if str(parts[-1]).endswith(f".{port}"):
+        return reference
+    return reference._replace(template=m.Template([*parts, f".{port}"], reference.place))
+
+
+def _listed(node: Mapping, needed: Iterable[str]) -> str:
+    """Which of the needed keys a mapping has, for messages."""
+    return " and ".join(repr(key) for key in needed if key in node.entries) or "none"
 
 
 def layer_name(text: str) -> bool:
