@@ -212,7 +212,7 @@ class GraphBuilder:
     def _share(self, node: Node, other: Node) -> None:
         own = node.op.parameters(node.facts.inputs)
         theirs = other.op.parameters(other.facts.inputs)
-        if own != theirs:
+        if not set(own) <= set(theirs):  # all that it needs is there; a bias more is no matter
             needed, given = (
                 ", ".join(f"{p.name} {spelled(p.shape)}" for p in ps) or "none"
                 for ps in (own, theirs)

@@ -5,6 +5,7 @@ An example's kind is told by a comment in front of it, which a reader doesn't se
     <!-- layers: 16x32x32 -->   a list of layers, for an input of this shape
     <!-- part -->               a part of a spec
     <!-- wrong: FILE -->        a spec that is refused; the text block after it is what is printed
+    <!-- printed: FILE -->      a whole spec with printed figures, which are judged
     nothing                     a whole spec
 
 "Gives `SHAPE`; FIGURES." after an example says what comes out of it.
@@ -26,12 +27,15 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from archcalc import api
 from archcalc.errors import ArchcalcError
 from archcalc.ops import KINDS, fields
+from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
 from archcalc.spec import expansion, expressions, library, reader, schema
 from archcalc.spec.expressions import FUNCTIONS, RESERVED, Expression
 from archcalc.spec.jsonschema import json_schema
-from archcalc.spec.schema import COMMON, LAYER_KINDS, PAPER, TOP
+from archcalc.spec.published import CELL, CLAIM, TABLE
+from archcalc.spec.schema import COMMON, LAYER_KINDS, OF_BLOCKS, PAPER, TOP
 
 DOCS = Path(__file__).parents[1] / "docs"
 SPEC = (DOCS / "spec.md").read_text(encoding="utf-8")
@@ -42,7 +46,7 @@ PAGES = {"spec.md": SPEC, "layers.md": LAYERS}
 # Examples.
 
 FENCE = re.compile(
-    r"(?:<!-- (?P<mark>layers|part|wrong)(?:: (?P<argument>[^ ]+))? -->\n)?"
+    r"(?:<!-- (?P<mark>layers|part|wrong|printed)(?:: (?P<argument>[^ ]+))? -->\n)?"
     r"```yaml\n(?P<text>.*?)^```\n"
     r"(?:\n```text\n(?P<printed>.*?)```\n)?"
     r"(?:\nGives `(?P<shape>[\dx]+)`(?P<figures>[^.]*)\.)?",
@@ -111,6 +115,15 @@ def test_example_expands(example):
 def test_example_validates(example):
     validator = Draft202012Validator(json_schema())
     assert [error.message for error in validator.iter_errors(yaml.safe_load(example.spec))] == []
+
+
+@by_place([example for example in EXAMPLES if example.mark == "printed"])
+def test_printed_figures_of_an_example_are_judged(example, tmp_path):
+    path = tmp_path / example.argument
+    path.write_text(example.text, encoding="utf-8")
+    found = api.reproduce(str(path))
+    assert found
+    assert not [verdict for verdict in found if verdict.problem]
 
 
 @by_place(WRONG)
@@ -349,6 +362,35 @@ def test_every_key_is_in_its_table_with_its_default(heading, part):
     assert known is None or set(table) == set(known)
     required = {key for key, default in table.items() if default == "required"}
     assert required == set(found.get("required", []))
+
+
+def test_keys_of_printed_figures_and_claims():
+    definitions = json_schema()["properties"]
+    keys = set(definitions["published"]["items"]["properties"])
+    table = table_below("Printed figures")
+    assert set(table) == {*TABLE, *CELL} == {*keys, *CELL}
+    assert required(table) == {"source", "printed"}
+    table = table_below("Claims")
+    claim = definitions["claims"]["items"]
+    assert set(table) == set(CLAIM) == set(claim["properties"])
+    assert required(table) == set(claim["required"])
+
+
+def required(table):
+    return {key for key, default in table.items() if default == "required"}
+
+
+def test_figures_and_conventions_are_listed():
+    figures = the(r"^A figure is one of (.*?)\. What is printed")
+    assert set(re.findall(r"`(\w+)`", figures)) == {*COMPUTED, *QUOTED}
+    told = the(r"^Conventions are (.*?)\n\n")
+    words = set(re.findall(r"`([\w-]+)`", told))
+    assert words == set(CONVENTIONS) - {"digits-2"}
+
+
+def test_what_blocks_take_is_told():
+    body = the(r"^### What every layer takes\n(.*?)^### ")
+    assert all(f"`{key}`" in body for key in OF_BLOCKS)
 
 
 def test_keys_of_repeat_for_and_when():

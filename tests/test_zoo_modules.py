@@ -121,11 +121,11 @@ def test_zfnet_normalizes_after_pooling() -> None:
 
 @pytest.mark.parametrize("layer", range(1, 6))
 def test_deconvnet_leads_back_to_the_image(layer: int) -> None:
-    """Filters are the convnet's own, transposed: as many products, and no new weights."""
+    """Filters are the convnet's own, transposed: as many products, and no weights of its own."""
     deconvnet = analyze("zfnet-deconv", layer=layer)
     convs = list(ZFNET_CONVS.values())[:layer]
     assert deconvnet.totals.output == (3, 224, 224)
-    assert deconvnet.totals.params == sum(inputs * filters for inputs, filters, _ in convs)
+    assert deconvnet.totals.params == sum((inputs + 1) * filters for inputs, filters, _ in convs)
     products = sum(inputs * filters * side**2 for inputs, filters, side in convs)
     assert deconvnet.totals.mult_adds == 2 * products
 
