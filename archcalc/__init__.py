@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from archcalc.api import explain as explain
     from archcalc.api import load as load
     from archcalc.api import networks as networks
+    from archcalc.api import paths as paths
+    from archcalc.api import reproduce as reproduce
     from archcalc.errors import ArchcalcError as ArchcalcError
     from archcalc.graph import Graph as Graph
     from archcalc.graph import GraphBuilder as GraphBuilder
@@ -46,6 +48,8 @@ _HOMES = {
     "explain": "api",
     "load": "api",
     "networks": "api",
+    "paths": "api",
+    "reproduce": "api",
     "tabulate": "report.table",
 }
 

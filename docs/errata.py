@@ -87,7 +87,8 @@ def _network(verdicts: list[Verdict]) -> Iterator[str]:
             yield "| Of | Figure | Printed | Computed | Why |"
             yield "| :--- | :--- | ---: | ---: | :--- |"
         for one in differing:
-            cells = (one.name, one.figure, one.printed, shown(one.computed), one.why)
+            figure = "claim" if one.is_claim else one.figure
+            cells = (one.name, figure, one.printed, shown(one.computed), one.why)
             yield f"| {' | '.join(map(escaped, cells))} |"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +20,6 @@ from archcalc.printed import COMPUTED
 from archcalc.spec import library, reader
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archcalc.analysis.published import Verdict
 
 # LeNet-5's first layers, whose figures are known by heart (LeCun et al. 1998): C1 156 params and
@@ -384,11 +384,22 @@ claims:
   - {source: a, says: b, where: {a: one params}, is: a, printed: 18584}
 """
     path.write_text(text, encoding="utf-8")
-    assert [one.name for one in api.reproduce(f"{path}#one")] == ["one", "one, two", "one"]
-    assert [one.name for one in api.reproduce(f"{path}#two")] == ["two", "two@out=3", "one, two"]
+    assert [one.network for one in api.reproduce(f"{path}#one")] == ["one", "one, two", "one"]
+    assert [one.name for one in api.reproduce(f"{path}#two")] == ["two", "two@out=3", "more"]
 
 
 # All networks that ship.
+
+
+def test_the_errata_page_is_current() -> None:
+    """docs/errata.md is what docs/errata.py writes."""
+    path = Path(__file__).parents[1] / "docs" / "errata.py"
+    spec = importlib.util.spec_from_file_location("errata", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.page() == module.PAGE.read_text(encoding="utf-8"), "run python docs/errata.py"
 
 
 def test_no_shipped_figure_is_left_without_a_verdict() -> None:

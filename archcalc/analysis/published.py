@@ -56,9 +56,14 @@ class Verdict(NamedTuple):
     place: Place
 
     @property
+    def is_claim(self) -> bool:
+        """Whether it is a relation; `figure` is then what is said."""
+        return self.figure not in FIGURES and self.figure not in QUOTED
+
+    @property
     def name(self) -> str:
-        """What the figure is of."""
-        return f"{self.network} {self.layer}".strip()
+        """What the figure is of, or what a claim says."""
+        return self.figure if self.is_claim else f"{self.network} {self.layer}".strip()
 
 
 def verdicts(

@@ -123,7 +123,7 @@ def _lines(verdicts: Sequence[Verdict]) -> Iterator[Line]:
 
 
 def _figure_name(one: Verdict) -> str:
-    return one.figure
+    return "claim" if one.is_claim else one.figure
 
 
 def _verdict(one: Verdict, reasons: dict[str, int]) -> str:
@@ -137,9 +137,12 @@ def _reasons(one: Verdict) -> list[str]:
 
 
 def _counted(verdicts: Sequence[Verdict]) -> str:
+    if not verdicts:
+        return "Its spec has no printed figures."
     row = _Summary("", verdicts)
     parts = [f"{count} {kind}" for kind in _HEADINGS if (count := row.count(kind))]
-    problems = f"; {row.problems} problems" if row.problems else ""
+    many = "s" * (row.problems != 1)
+    problems = f"; {row.problems} problem{many}" if row.problems else ""
     return f"{len(verdicts)} figures: {', '.join(parts)}{problems}."
 
 
