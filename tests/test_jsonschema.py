@@ -14,7 +14,8 @@ from archcalc.errors import SpecError
 from archcalc.ops.fields import REQUIRED
 from archcalc.spec import library
 from archcalc.spec.jsonschema import json_schema
-from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, STRUCTURE, TOP
+from archcalc.spec.layers import COMMON, JOINS, LAYER_KINDS, STRUCTURE
+from archcalc.spec.schema import TOP
 
 SPECS = sorted(Path(library.shipped()).glob("*.yaml"))
 SCHEMA = json_schema()

@@ -31,11 +31,12 @@ from archcalc import api
 from archcalc.errors import ArchcalcError
 from archcalc.ops import KINDS, fields
 from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
-from archcalc.spec import expansion, expressions, library, reader, schema
+from archcalc.spec import checker, expansion, expressions, layers, library, reader, schema
 from archcalc.spec.expressions import FUNCTIONS, RESERVED, Expression
 from archcalc.spec.jsonschema import json_schema
+from archcalc.spec.layers import COMMON, LAYER_KINDS, OF_BLOCKS
 from archcalc.spec.published import CELL, CLAIM, TABLE
-from archcalc.spec.schema import COMMON, LAYER_KINDS, OF_BLOCKS, PAPER, TOP
+from archcalc.spec.schema import PAPER, TOP
 
 DOCS = Path(__file__).parents[1] / "docs"
 SPEC = (DOCS / "spec.md").read_text(encoding="utf-8")
@@ -396,7 +397,7 @@ def test_what_blocks_take_is_told():
 def test_keys_of_repeat_for_and_when():
     table = table_below("repeat, for and when")
     definitions = json_schema()["$defs"]
-    known = {key for name in schema.STRUCTURE for key in definitions[name]["properties"]}
+    known = {key for name in layers.STRUCTURE for key in definitions[name]["properties"]}
     assert set(table) == known
 
 
@@ -465,9 +466,9 @@ LIMITS = {
     "YAML nodes, aliases counted in full": f"{reader.MOST_NODES:,}",
     "lists and mappings inside each other": f"{reader.DEEPEST}",
     "blocks in a file": f"{schema.MOST_BLOCKS}",
-    "settings; arguments of a block; variables of a loop": f"{schema.MOST_NAMES}",
+    "settings; arguments of a block; variables of a loop": f"{checker.MOST_NAMES}",
     "blocks, joins, loops and conditions inside each other": f"{schema.DEEPEST}",
-    "layers": f"{schema.MOST_LAYERS:,}",
+    "layers": f"{layers.MOST_LAYERS:,}",
     f"steps: {expansion.ENTRY_COST} for a layer or a turn of a loop, and 1 for each word or sign "
     "of an expression": f"{expansion.MOST_STEPS:,}",
     "axes of the input, channels included": "8",
@@ -478,9 +479,9 @@ LIMITS = {
     "a number in an expression, numerator and denominator included": "`10**18`",
     "a list in an expression": f"{expressions.LONGEST_LIST:,} items, "
     f"{expressions.DEEPEST_LIST} lists inside each other",
-    "a layer's name, its full name, its label": f"{schema.LONGEST_NAME}, "
+    "a layer's name, its full name, its label": f"{checker.LONGEST_NAME}, "
     f"{expansion.LONGEST_NAME}, {expansion.LONGEST_LABEL} characters",
-    "errors reported at once": f"{schema.MOST_ERRORS}",
+    "errors reported at once": f"{checker.MOST_ERRORS}",
 }
 
 

@@ -23,7 +23,9 @@ from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor, col
 from archcalc.ops import spelled
 from archcalc.ops.fields import LARGEST
 from archcalc.spec import model as m
-from archcalc.spec.schema import MOST_LAYERS, layer_name, setting_problem
+from archcalc.spec.checker import layer_name
+from archcalc.spec.layers import MOST_LAYERS
+from archcalc.spec.settings import setting_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

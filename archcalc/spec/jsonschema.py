@@ -1,8 +1,8 @@
 """The JSON Schema of the spec language (draft 2020-12), for editors to complete and check specs.
 
-Built from the tables the checker reads: the keys of `schema`, the kinds and fields of `ops`. What
-needs more than one key to judge (names that are defined, shapes that match) is the checker's alone:
-a spec that fails here is wrong, one that passes may still be.
+Built from the tables the checker reads: the keys of `schema` and `layers`, the kinds and fields of
+`ops`. What needs more than one key to judge (names that are defined, shapes that match) is the
+checker's alone: a spec that fails here is wrong, one that passes may still be.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from archcalc.ops.fields import EXPRESSION, REQUIRED, Field
 from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
 from archcalc.spec.expressions import RESERVED
+from archcalc.spec.layers import COMMON, JOINS, LAYER_KINDS, OF_BLOCKS, STRUCTURE
 from archcalc.spec.published import CELL, CLAIM, TABLE
-from archcalc.spec.schema import COMMON, JOINS, LAYER_KINDS, OF_BLOCKS, PAPER, STRUCTURE, TOP
+from archcalc.spec.schema import PAPER, TOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from archcalc.printed import Printed
-    from archcalc.spec.schema import Checker
+    from archcalc.spec.checker import Checker
 
 TABLE = (
     "source", "url", "of", "protocol", "note", "convention", "network", "layers", "networks",
