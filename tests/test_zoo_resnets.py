@@ -242,6 +242,26 @@ def test_preactivation_order(unit: str) -> None:
     assert " ".join(node.op.kind for node in nodes) == ORDERS[unit]
 
 
+@pytest.mark.parametrize(
+    ("name", "units", "sizes"),
+    [
+        ("preresnet50", (3, 4, 6, 3), [35, 99, 291, 483]),
+        ("preresnet101", (3, 4, 23, 3), [35, 99, 835, 1027]),
+        ("preresnet152", (3, 8, 36, 3), [35, 163, 1315, 1507]),
+        ("preresnet200", (3, 24, 36, 3), [35, 419, 1571, 1763]),
+    ],
+)
+def test_preactivation_receptive_fields(
+    name: str, units: tuple[int, ...], sizes: list[int]
+) -> None:
+    """tensorflow/contrib/receptive_field/RESULTS.md: resnet_v2_50 to resnet_v2_200, block1 to 4."""
+    analysis = analyze(name)
+    ends = [f"conv{stage}_{count}" for stage, count in zip((2, 3, 4, 5), units, strict=True)]
+    fields: list[Any] = [analysis.find(end).receptive_field[0] for end in ends]
+    assert [field.size for field in fields] == sizes
+    assert fields[-1].stride == 32
+
+
 def test_preactivation_ends_with_an_activation() -> None:
     """Appendix: an extra activation right after the last element-wise addition."""
     nodes = network("preresnet164").layers
