@@ -545,6 +545,7 @@ ACTIVATIONS = [
     row("silu", {}, MAPS, MAPS, flops=4 * ELEMENTS),  # a sigmoid, times x
     row("gelu", {}, MAPS, MAPS, flops=5 * ELEMENTS),  # /sqrt(2), erf, +1, x/2, times
     row("softplus", {}, MAPS, MAPS, flops=3 * ELEMENTS),  # exp, +1, log
+    row("complement", {}, MAPS, MAPS, flops=ELEMENTS),  # one subtraction
     row("softmax", {}, (1000,), (1000,), flops=2_999),  # 1000 exp, 999 additions, 1000 divisions
     row("softmax", {}, (21, 8, 8), (21, 8, 8), flops=64 * (3 * 21 - 1)),  # at each position
     row("dropout", {"rate": 0.4}, MAPS, MAPS),

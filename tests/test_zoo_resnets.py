@@ -662,7 +662,7 @@ def test_highway_layer() -> None:
     nodes = within(network("highway-19"), "conv2_2")
     assert [node.op.kind for node in nodes] == [
         *("conv", "relu", "conv", "sigmoid", "multiply"),
-        *("identity", "multiply"),
+        *("complement", "multiply"),
         "add",
     ]
     state, gate = (node for node in nodes if node.op.kind == "conv")

@@ -165,6 +165,14 @@ class Softplus(Elementwise):
     each: ClassVar = {"transcendentals": 2, "additions": 1}
 
 
+class Complement(Elementwise):
+    """1 - x: what a gate x leaves (the carry gate of Srivastava et al. 2015, Highway networks)."""
+
+    kind = "complement"
+    title = "1 - x"
+    each: ClassVar = {"additions": 1}
+
+
 class Softmax(Weightless):
     """exp(x)/sum(exp(x)) over the channels, at each position."""
 
