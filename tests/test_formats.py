@@ -202,7 +202,13 @@ def test_json_of_a_list() -> None:
     assert list(data) == ["schema_version", "networks"]
     assert [one["label"] for one in data["networks"]] == ["lenet5", "mobilenet@alpha=0.5"]
     assert [one["totals"]["params"] for one in data["networks"]] == [60_000, 1_331_592]
-    assert data["networks"][1]["settings"] == {"alpha": 0.5, "resolution": 224, "classes": 1000, "depthwise": True, "repeats": 5}
+    assert data["networks"][1]["settings"] == {
+        "alpha": 0.5,
+        "resolution": 224,
+        "classes": 1000,
+        "depthwise": True,
+        "repeats": 5,
+    }
 
 
 def test_json_and_csv_are_the_same_from_the_command(tmp_path: Path) -> None:
