@@ -148,7 +148,7 @@ def test_mutated_specs_are_accepted_or_refused(name: str) -> None:
             accepted += look_at(case)
         except Exception as error:
             raise AssertionError(f"mutation {name}/{number}:\n{case}") from error
-    assert 3 <= accepted <= 47  # else the mutations are too mild, or too wild
+    assert 0 < accepted < 20  # else the mutations are too mild, or too wild
 
 
 VALUES: list[Any] = [
