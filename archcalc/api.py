@@ -101,14 +101,16 @@ def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
 # Printed figures, and paths.
 
 
-def reproduce(network: str | None = None, *, specs: Sequence[str] = ()) -> list[Verdict]:
+def reproduce(network: str | Spec | None = None, *, specs: Sequence[str] = ()) -> list[Verdict]:
     """Verdicts on what papers print of a network: on each cell and each claim of its spec.
 
-    Of a file with several networks those about this one; of all networks if none is named.
+    Of a file with several networks those about this one; of all networks if none is given.
     Raises NetworkNotFound, or SpecError where a cell names what is not there.
     """
+    if isinstance(network, str):
+        network = library.find(network, specs)
     if network is not None:
-        return list(_about(library.find(network, specs), specs))
+        return list(_about(network, specs))
     return [one for found in reproduce_all(specs=specs).values() for one in found]
 
 

@@ -209,11 +209,14 @@ def report(
     specs: SpecsOption = None,
 ) -> None:  # fmt: skip
     """Write the study of networks to a file."""
+    from archcalc.api import reproduce as judged
     from archcalc.report import study
 
     chosen = _format(None, output, tuple(study.FORMATS))
     analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
-    _write(study.pieces(analyses, chosen), output)
+    known = {one.spec.network: one.spec for one in analyses if one.spec}
+    verdicts = {name: judged(spec, specs=specs or ()) for name, spec in known.items()}
+    _write(study.pieces(analyses, chosen, verdicts), output)
 
 
 @app.command("list")

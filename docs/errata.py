@@ -77,6 +77,9 @@ def _network(verdicts: list[Verdict]) -> Iterator[str]:
         same = sum(one.kind in (MATCH, CONVENTION) for one in judged)
         yield ""
         yield f"**{escaped(source)}**: {same} of {len(judged)} figures reproduced."
+        for note in dict.fromkeys(one.note for one in own if one.note):
+            yield ""
+            yield escaped(note)
         used = dict.fromkeys(word for one in judged for word in one.conventions)
         if used:
             yield ""

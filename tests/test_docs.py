@@ -453,6 +453,20 @@ def test_rows_have_the_documented_keys(document):
     assert list(every[0]["source"]) == ["file", "line", "column"]
 
 
+def test_printed_figures_have_the_documented_keys():
+    whole, figure = tables(FORMATS, "Printed figures")
+    found = printed_json(None, "reproduce", "lenet5")
+    assert keys(whole) == list(found)
+    assert all(list(one) == keys(figure) for one in found["figures"])
+
+
+def test_paths_have_the_documented_keys():
+    (whole,) = tables(FORMATS, "Paths")
+    found = printed_json(None, "paths", "resnet18")
+    assert keys(whole) == list(found)
+    assert list(found["lengths"][0]) == codes(whole[-1][1])[:3]
+
+
 TYPES = {
     "text": str, "list": list, "list of lists": list, "object": dict, "integer": int,
     "number": (int, float), "null": type(None),

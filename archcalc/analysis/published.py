@@ -46,7 +46,9 @@ class Verdict(NamedTuple):
     layer: str
     figure: str
     source: str
+    url: str
     protocol: str
+    note: str
     printed: str
     computed: Any
     kind: str
@@ -72,7 +74,7 @@ def verdicts(
     """A verdict for every cell and every claim."""
     for table in tables:
         for cell in table.cells:
-            yield _of_cell(cell, table.source, table.protocol, resolve)
+            yield _of_cell(cell, table, resolve)
     for claim in claims:
         yield _of_claim(claim, resolve)
 
@@ -97,7 +99,7 @@ def _base(request: str) -> str:
     return plain(request.partition("@")[0])
 
 
-def _of_cell(cell: Cell, source: str, protocol: str, resolve: Resolve) -> Verdict:
+def _of_cell(cell: Cell, table: Published, resolve: Resolve) -> Verdict:
     uncounted, counted, label = None, None, cell.network
     try:
         analysis = resolve(cell.network)
@@ -116,8 +118,8 @@ def _of_cell(cell: Cell, source: str, protocol: str, resolve: Resolve) -> Verdic
     problem = _problem(kind, cell.why, cell.own)
     used = cell.conventions if kind == CONVENTION else ()
     return Verdict(
-        label, cell.layer, cell.figure, source, protocol, cell.printed.text, value, kind, used,
-        cell.why, problem, cell.place,
+        label, cell.layer, cell.figure, table.source, table.url, table.protocol, table.note,
+        cell.printed.text, value, kind, used, cell.why, problem, cell.place,
     )  # fmt: skip
 
 
@@ -138,8 +140,8 @@ def _of_claim(claim: Claim, resolve: Resolve) -> Verdict:
     networks = dict.fromkeys(figure.network for figure in claim.where.values())
     used = claim.conventions if kind == CONVENTION else ()
     return Verdict(
-        ", ".join(networks), "", one_line(claim.says), claim.source, "", claim.printed.text, value,
-        kind, used, claim.why, problem, claim.place,
+        ", ".join(networks), "", one_line(claim.says), claim.source, claim.url, "", "",
+        claim.printed.text, value, kind, used, claim.why, problem, claim.place,
     )  # fmt: skip
 
 

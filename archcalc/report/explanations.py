@@ -266,6 +266,7 @@ def _record(one: Explanation) -> dict[str, Any]:
                 "axis": path.axis,
                 "forward": [_step(step) for step in path.forward],
                 "backward": [_step(step) for step in path.backward],
+                "rule": path.rule,
                 "note": path.note,
             }
             for path in one.paths

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from archcalc.analysis.explain import explain
 from archcalc.errors import shown
 from archcalc.report import explanations, writers
 from archcalc.report.table import CONVENTION, listing, tabulate, title
+from archcalc.report.verdicts import cell_table
 from archcalc.report.writers import csv_pieces, escaped, markdown_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from archcalc.analysis import Analysis
+    from archcalc.analysis.published import Verdict
 
 SUMMARY = (
     "name",
@@ -34,12 +37,19 @@ LAYERS = (
 )  # fmt: skip
 
 
-def pieces(analyses: Sequence[Analysis], format: str) -> Iterator[str]:  # noqa: A002
+Verdicts = Mapping[str, Sequence["Verdict"]]  # of printed figures, by the network's name
+
+
+def pieces(
+    analyses: Sequence[Analysis],
+    format: str,  # noqa: A002
+    verdicts: Verdicts | None = None,
+) -> Iterator[str]:
     """The study in markdown, or as CSV: every layer of every network, one line each."""
-    return FORMATS[format](analyses)
+    return FORMATS[format](analyses, verdicts or {})
 
 
-def to_csv(analyses: Sequence[Analysis]) -> Iterator[str]:
+def to_csv(analyses: Sequence[Analysis], _: Verdicts) -> Iterator[str]:
     """Every layer of every network; the columns are those of the network with most axes."""
     ranked = max(analyses, key=lambda one: len(one.graph.input.facts.outputs[0]))
     first = next(tabulate(ranked).records())
@@ -51,23 +61,28 @@ def to_csv(analyses: Sequence[Analysis]) -> Iterator[str]:
     )
 
 
-def to_markdown(analyses: Sequence[Analysis]) -> Iterator[str]:
-    """A summary, then each network with its layers and derivations."""
+def to_markdown(analyses: Sequence[Analysis], verdicts: Verdicts) -> Iterator[str]:
+    """A summary, then each network with its layers, printed figures and derivations."""
     yield "# What these networks cost\n\n"
     yield from markdown_lines(listing(analyses, SUMMARY), exact=False)
     batch = f"batch {analyses[0].batch}, {analyses[0].dtype}"
     yield f"\n{escaped(CONVENTION.format(batch=batch))} 1 K = 1000.\n"
     for analysis in analyses:
-        yield from _network(analysis)
+        spec = analysis.spec
+        yield from _network(analysis, verdicts.get(spec.network, ()) if spec else ())
 
 
-def _network(analysis: Analysis) -> Iterator[str]:
-    """One network: where it comes from, its settings, its layers, its derivations."""
+def _network(analysis: Analysis, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """One network: where it comes from, its settings, layers, printed figures, derivations."""
     yield f"\n## {escaped(analysis.label)}\n\n{escaped(title(analysis))}.\n"
     yield from _paper(analysis)
     yield "\n### Layers\n\n"
     table = tabulate(analysis, columns=LAYERS)
     yield from writers.to_markdown(table._replace(title=""), exact=True)
+    if verdicts:
+        yield "\n### Printed figures\n\n"
+        printed = cell_table(analysis.label, verdicts)
+        yield from writers.to_markdown(printed._replace(title=""), exact=True)
     yield "\n### Derivations\n\n"
     yield "<details><summary>The equation of each number, layer by layer</summary>\n\n"
     for piece in explanations.pieces(explain(analysis), "markdown"):
@@ -90,7 +105,7 @@ def _paper(analysis: Analysis) -> Iterator[str]:
         yield f"\nSettings: {escaped(', '.join(values))}.\n"
 
 
-FORMATS: dict[str, Callable[[Sequence[Analysis]], Iterator[str]]] = {
+FORMATS: dict[str, Callable[[Sequence[Analysis], Verdicts], Iterator[str]]] = {
     "markdown": to_markdown,
     "csv": to_csv,
 }

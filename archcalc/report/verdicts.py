@@ -51,9 +51,10 @@ def cell_table(name: str, verdicts: Sequence[Verdict]) -> Table:
         _column("computed", "Computed", "label", lambda one: shown(one.computed)),
         _column("verdict", "Verdict", "text", lambda one: _verdict(one, reasons)),
     )
-    notes = [f"[{number}] {reason}" for reason, number in reasons.items()]
+    notes = [f"{one.source}: {one.note}" for one in verdicts if one.note]
+    notes += [f"[{number}] {reason}" for reason, number in reasons.items()]
     title = f"{name}: printed and computed"
-    caption = (_counted(verdicts), *map(one_line, notes))
+    caption = (_counted(verdicts), *map(one_line, dict.fromkeys(notes)))
     return Table(columns, tuple(_lines(verdicts)), None, title, caption, False, _document(verdicts))
 
 
@@ -160,8 +161,8 @@ def shown(value: Any) -> str:
 
 
 _RECORD = (
-    "network", "layer", "figure", "source", "protocol", "printed", "computed", "verdict",
-    "conventions", "why", "problem",
+    "network", "layer", "figure", "source", "url", "protocol", "note", "printed", "computed",
+    "verdict", "conventions", "why", "problem",
 )  # fmt: skip
 
 
@@ -176,7 +177,9 @@ def _record(one: Verdict) -> dict[str, Any]:
         "layer": one.layer,
         "figure": one.figure,
         "source": one.source,
+        "url": one.url,
         "protocol": one.protocol,
+        "note": one.note,
         "printed": one.printed,
         "computed": value,
         "verdict": one.kind,

@@ -29,12 +29,14 @@ class SettingsChecker(Checker):
         if "default" not in node.entries:
             self.error(node, f"setting {name}: expected 'default', received none")
         default, choices = node.get("default"), node.get("choices")
+        before = len(self.errors)
         value = self.value(default) if default else 0
         allowed = tuple(map(self.value, self.sequence(choices, "a list"))) if choices else None
         least = self._minimum(node.get("minimum"))
         doc = self.text(node.get("doc"), "text")
         setting = m.Setting(name, value, allowed, least, doc, place)
-        if default and (problem := setting_problem(setting, value)):
+        right = len(self.errors) == before
+        if default and right and (problem := setting_problem(setting, value)):
             self.error(default, problem)
         return setting
 
