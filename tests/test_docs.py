@@ -552,6 +552,8 @@ FORMATS_OF = {
     "table": ["terminal", "markdown", "csv", "json", "latex"],
     "list": ["terminal", "markdown", "csv", "json", "latex"],
     "explain": ["terminal", "markdown", "latex", "json"],
+    "reproduce": ["terminal", "markdown", "csv", "json", "latex"],
+    "paths": ["terminal", "markdown", "csv", "json", "latex"],
 }
 
 

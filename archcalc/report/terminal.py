@@ -93,12 +93,14 @@ def layout(
     bars = _Bars(table, signs)
     cells = [_cells(table, line, exact, bars) for line in table.lines]
     total = _total_cells(table, table.total, exact) if table.total else None
-    rows = [*cells, *([total] if total else [])]
+    rows = [texts for texts in (*cells, *([total] if total else [])) if not _is_heading(texts)]
     headings = _headings(table.columns, rows, width)
     widths = _widths([*headings, *rows], table.columns, width)
     rule: list[Styled] = [(signs.rule * (sum(widths) + 2 * (len(widths) - 1)), "dim")]
     body = [
-        _line(texts, widths, table.columns, _style(line), signs)
+        [(texts[0], _style(line))]
+        if _is_heading(texts)
+        else _line(texts, widths, table.columns, _style(line), signs)
         for texts, line in zip(cells, table.lines, strict=True)
     ]
     title: list[list[Styled]] = [[(table.title, "bold")], []] if table.title else []
@@ -112,6 +114,11 @@ def layout(
         *(summed or [[]] * bool(notes)),
         *([(text, "dim")] for text in notes),
     ]
+
+
+def _is_heading(texts: Sequence[str]) -> bool:
+    """A line of one text alone: it may go on over the other columns."""
+    return len(texts) > 1 and not any(texts[1:])
 
 
 def _shown_name(line: Line) -> str:
