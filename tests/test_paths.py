@@ -195,3 +195,35 @@ def test_command() -> None:
     lines = CliRunner().invoke(app, ["paths", "resnet50", "-f", "csv"]).output.splitlines()
     assert lines[0] == "length,paths,share"
     assert lines[1].startswith("0,1,")
+
+
+@pytest.mark.parametrize(
+    ("network", "bodies"),
+    [
+        ("resnet110", 54), ("resnet1202", 600), ("preresnet164", 54), ("preresnet1001", 333),
+        ("resnext50-32x4d", 16), ("seresnet50", 16), ("highway-19", 5 + 6 + 6 - 3),
+    ],
+)  # fmt: skip
+def test_networks_are_as_deep_as_their_papers_say(network: str, bodies: int) -> None:
+    """(layers - 2)/2 units on CIFAR, /3 with bottlenecks; in Highway networks all but the first of a
+    stage; counted exactly.
+    """
+    found = paths(analyze(network))
+    assert found.bodies == bodies
+    assert found.lengths == tuple(comb(bodies, k) for k in range(bodies + 1))
+
+
+@pytest.mark.parametrize("form", ["a", "b", "c"])
+def test_the_forms_of_resnext_have_the_same_bodies(form: str) -> None:
+    """Branches of one body are several paths of one length: 32 in each body of form (a) and (b)."""
+    found = paths(analyze("resnext50-32x4d", form=form))
+    branches = 1 if form == "c" else 32
+    assert found.bodies == 16
+    assert found.lengths == tuple(comb(16, k) * branches**k for k in range(17))
+
+
+def test_stochastic_depth_of_the_shipped_networks() -> None:
+    """Huang et al. 2016: 40 of 54 blocks on average."""
+    found = paths(analyze("stochastic-resnet110"))
+    assert found.expected_bodies == Fraction(161, 4)
+    assert round(found.expected_bodies) == 40
