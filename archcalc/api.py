@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis
-from archcalc.errors import SettingError, SpecError, plain, received
+from archcalc.errors import ArchcalcError, SettingError, SpecError, plain, received
 from archcalc.graph import Graph, collector_paused
 from archcalc.spec import library, reader
 from archcalc.spec.expansion import expand, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from archcalc.analysis.explain import Explanation
     from archcalc.analysis.paths import Paths
@@ -118,15 +119,20 @@ def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
     """The verdicts of every spec that has printed figures, by the spec's name."""
     from archcalc.analysis.published import verdicts
 
-    resolve = _resolver(specs)
-    files = {spec.file: spec for spec in library.networks(specs)}
-    every = [library.with_printed(spec) for spec in files.values()]
-    found = {
-        spec.name: list(verdicts(spec.published, spec.claims, resolve(spec)))
-        for spec in every
-        if spec.published or spec.claims
-    }
+    every = library.networks(specs, on_error=_raised, printed=True)
+    files = {spec.file: spec for spec in every}
+    resolve = _resolver(specs, every)
+    with collector_paused():
+        found = {
+            spec.name: list(verdicts(spec.published, spec.claims, resolve(spec)))
+            for spec in files.values()
+            if spec.published or spec.claims
+        }
     return dict(sorted(found.items()))
+
+
+def _raised(error: ArchcalcError) -> None:
+    raise error
 
 
 def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
@@ -141,21 +147,38 @@ def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     yield from verdicts(tables, claims, _resolver(specs)(spec))
 
 
-def _resolver(specs: Sequence[str]) -> Callable[[Spec], Callable[[str], Analysis]]:
-    """What a request in a spec's own tables means: its own networks first; each analyzed once."""
-    done: dict[tuple[str, str], Analysis] = {}
+class _Asked:
+    """A network at some settings, analyzed when its analysis is asked for."""
 
-    def of(spec: Spec) -> Callable[[str], Analysis]:
+    def __init__(self, spec: Spec, settings: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.settings = settled(spec, settings)
+        self.label = spec.label(self.settings)
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        return analyze(self.spec, settings=self.settings)
+
+
+def _resolver(
+    specs: Sequence[str], known: Iterable[Spec] = ()
+) -> Callable[[Spec], Callable[[str], _Asked]]:
+    """What a request in a spec's own tables means: its own networks first; each analyzed once."""
+    done: dict[tuple[str, str], _Asked] = {}  # by file and request
+    same: dict[tuple[str, str], _Asked] = {}  # by file and what it comes to
+    others = {plain(one.network): one for one in known}
+
+    def of(spec: Spec) -> Callable[[str], _Asked]:
         own = {plain(one.network): one for one in library.variants(spec)}
 
-        def resolve(asked: str) -> Analysis:
+        def resolve(asked: str) -> _Asked:
             name, _, rest = asked.partition("@")
             found = own.get(plain(name)) if name else spec
             key = (spec.file if found else "", asked)
             if key not in done:
-                given = dict(pairs(rest)) if rest else {}
-                network = found or library.find(name, specs)
-                done[key] = analyze(network, settings=given)
+                network = found or others.get(plain(name)) or library.find(name, specs)
+                new = _Asked(network, dict(pairs(rest)) if rest else {})
+                done[key] = same.setdefault((network.file, new.label), new)
             return done[key]
 
         return resolve

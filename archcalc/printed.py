@@ -43,12 +43,22 @@ CONVENTIONS = {
     "channels-first": "channels before height and width",
 }
 
-_POWERS = {"K": 1, "M": 2, "G": 3, "B": 3, "T": 4, "thousand": 1, "million": 2, "billion": 3}
+_POWERS = {
+    "K": 1,
+    "k": 1,
+    "M": 2,
+    "G": 3,
+    "B": 3,
+    "T": 4,
+    "thousand": 1,
+    "million": 2,
+    "billion": 3,
+}
 _UNITS = (*_POWERS, "B", "KB", "MB", "GB")
 _NUMBER = re.compile(
     r"(?P<minus>-?)(?P<whole>\d{1,3}(?:,\d{3})+|\d*)(?:\.(?P<places>\d+))?"
     r"(?:e(?P<e>-?\d{1,2})|\s*[x×*]\s*10\^(?P<ten>-?\d{1,2}))?"
-    r"\s*(?P<unit>KB|MB|GB|[KMGBT]|thousand|million|billion)?(?P<percent>\s*%)?"
+    r"\s*(?P<unit>KB|MB|GB|[kKMGBT]|thousand|million|billion)?(?P<percent>\s*%)?"
 )
 _SIZE = re.compile(r"\d+(?:\s*[x×]\s*\d+)+")
 LONGEST = 60

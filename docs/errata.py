@@ -91,7 +91,7 @@ def _network(verdicts: list[Verdict]) -> Iterator[str]:
             yield "| :--- | :--- | ---: | ---: | :--- |"
         for one in differing:
             figure = "claim" if one.is_claim else one.figure
-            cells = (one.name, figure, one.printed, shown(one.computed), one.why)
+            cells = (one.name, figure, one.printed, shown(one.computed, one.printed), one.why)
             yield f"| {' | '.join(map(escaped, cells))} |"
 
 

@@ -299,7 +299,8 @@ OTHERS = [
     ("lrn", {"size": 5}, IMAGE, 5),
     *((kind, {}, IMAGE, 0) for kind in (
         "relu", "relu6", "leakyrelu", "prelu", "elu", "sigmoid", "tanh", "scaledtanh",
-        "hardsigmoid", "hardswish", "silu", "gelu", "softplus", "complement", "dropout", "identity", "flatten",
+        "hardsigmoid", "hardswish", "silu", "gelu", "softplus", "complement", "dropout", "identity",
+        "flatten",
     )),
     ("softmax", {}, IMAGE, 6),
     ("softmax", {}, VECTOR, 24),

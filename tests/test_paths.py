@@ -205,9 +205,7 @@ def test_command() -> None:
     ],
 )  # fmt: skip
 def test_networks_are_as_deep_as_their_papers_say(network: str, bodies: int) -> None:
-    """(layers - 2)/2 units on CIFAR, /3 with bottlenecks; in Highway networks all but the first of a
-    stage; counted exactly.
-    """
+    """(layers - 2)/2 units on CIFAR, /3 with bottlenecks; Highway: all but the first of a stage."""
     found = paths(analyze(network))
     assert found.bodies == bodies
     assert found.lengths == tuple(comb(bodies, k) for k in range(bodies + 1))

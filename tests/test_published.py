@@ -77,6 +77,7 @@ def test_every_figure_of_the_language_is_computed_and_no_other() -> None:
         "{norm: {buffers: 12}}",
         "{norm: {params: 12}}",
         "{F: {output: 10}}",
+        "{F: {output: 1x1x10}}",
         "{C1: {weight_bytes: <1KB}}",
         "{C1: {output_elements: 4.7K}}",
     ],

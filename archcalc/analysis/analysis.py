@@ -71,10 +71,7 @@ class Analysis:
 
     def changed(self, before: str, between: str, after: str = "") -> str:
         """The settings that differ from the network's own: `@alpha=0.5,resolution=160`."""
-        from archcalc.errors import shown
-
-        own = self.spec.defaults if self.spec else {}
-        pairs = [f"{k}={shown(v)}" for k, v in self.settings.items() if k in own and own[k] != v]
+        pairs = self.spec.changed(self.settings) if self.spec else []
         return f"{before}{between.join(pairs)}{after}" if pairs else ""
 
     def block(self, scope: Scope) -> Row:
@@ -90,6 +87,11 @@ class Analysis:
             self._depths[scope] = network_depth(self.graph) if root else scope_depth(scope)
         return self._depths[scope]
 
+    @cached_property
+    def _named(self) -> dict[str, Row]:
+        """Rows by their full names; a layer before a block of the same name."""
+        return {row.name: row for row in (self.totals, *reversed(self.blocks), *self.layers)}
+
     def find(self, name: str) -> Row:
         """The layer or block of that name; a unique part of the name is enough.
 
@@ -97,11 +99,12 @@ class Analysis:
         """
         if not plain(name):
             raise NetworkNotFound("expected a layer's name, received none")
+        if name in self._named:
+            return self._named[name]
         rows = [*self.layers, *self.blocks, self.totals]
-        for same in (str, plain):
-            exact = [row for row in rows if same(row.name) == same(name)]
-            if exact:
-                return exact[0]
+        for row in rows:
+            if plain(row.name) == plain(name):
+                return row
         wanted = plain(name)
         within = [row for row in rows[:-1] if wanted in plain(row.name)]
         ends = [row for row in within if plain(row.name).endswith(wanted)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archcalc.errors import ArchcalcError, SpecError, one_line, plain
 from archcalc.printed import QUOTED
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from archcalc.graph import Node
     from archcalc.printed import Cell, Claim, Printed, Published
 
-    Resolve = Callable[[str], Analysis]  # a request such as `mobilenet@alpha=0.5`
+    Resolve = Callable[[str], "Subject"]  # of a request such as `mobilenet@alpha=0.5`
+
+
+class Subject(Protocol):
+    """A network at some settings; analyzed only if it is asked for."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def analysis(self) -> Analysis: ...
+
 
 MATCH, CONVENTION, DIFFERS, QUOTE = "match", "convention", "differs", "quoted"
 
@@ -100,42 +111,41 @@ def _base(request: str) -> str:
 
 
 def _of_cell(cell: Cell, table: Published, resolve: Resolve) -> Verdict:
-    uncounted, counted, label = None, None, cell.network
     try:
-        analysis = resolve(cell.network)
-        label = analysis.label
-        row = _row(analysis, cell.layer)
+        subject = resolve(cell.network)
+        kind, value = QUOTE, None
         if cell.figure not in QUOTED:
-            uncounted = _shaped(computed(row, cell.figure, ()), cell.printed, ())
-            counted = _shaped(
-                computed(row, cell.figure, cell.conventions), cell.printed, cell.conventions
+            kind, value = _judged(
+                lambda words: _figure(subject, cell, words), cell.printed, cell.conventions
             )
     except ArchcalcError as error:
         raise _placed(error, cell.place) from None
-    kind, value = _judged(uncounted, counted, cell.printed, cell.conventions)
-    if cell.figure in QUOTED:
-        kind, value = QUOTE, None
     problem = _problem(kind, cell.why, cell.own)
     used = cell.conventions if kind == CONVENTION else ()
     return Verdict(
-        label, cell.layer, cell.figure, table.source, table.url, table.protocol, table.note,
-        cell.printed.text, value, kind, used, cell.why, problem, cell.place,
+        subject.label, cell.layer, cell.figure, table.source, table.url, table.protocol,
+        table.note, cell.printed.text, value, kind, used, cell.why, problem, cell.place,
     )  # fmt: skip
 
 
+def _figure(subject: Subject, cell: Cell, conventions: tuple[str, ...]) -> Any:
+    """What a cell should print, counted by these conventions."""
+    row = _row(subject.analysis, cell.layer)
+    return _shaped(computed(row, cell.figure, conventions), cell.printed, conventions)
+
+
 def _of_claim(claim: Claim, resolve: Resolve) -> Verdict:
+    def related(conventions: tuple[str, ...]) -> Any:
+        figures = {}
+        for letter, one in claim.where.items():
+            row = _row(resolve(one.network).analysis, one.layer)
+            figures[letter] = _number(computed(row, one.figure, conventions))
+        return claim.relation(figures)
+
     try:
-        values = [
-            {
-                letter: _number(computed(_row(resolve(f.network), f.layer), f.figure, conventions))
-                for letter, f in claim.where.items()
-            }
-            for conventions in ((), claim.conventions)
-        ]
-        uncounted, counted = map(claim.relation, values)
+        kind, value = _judged(related, claim.printed, claim.conventions)
     except ArchcalcError as error:
         raise _placed(error, claim.place) from None
-    kind, value = _judged(uncounted, counted, claim.printed, claim.conventions)
     problem = _problem(kind, claim.why, len(claim.conventions))
     networks = dict.fromkeys(figure.network for figure in claim.where.values())
     used = claim.conventions if kind == CONVENTION else ()
@@ -164,14 +174,15 @@ def _row(analysis: Analysis, layer: str) -> Row:
 
 
 def _judged(
-    uncounted: Any, counted: Any, printed: Printed, conventions: tuple[str, ...]
+    value: Callable[[tuple[str, ...]], Any], printed: Printed, conventions: tuple[str, ...]
 ) -> tuple[str, Any]:
-    """The verdict and the value it rests on."""
-    if matches(uncounted, printed, ()):
-        return MATCH, uncounted
-    if conventions and matches(counted, printed, conventions):
+    """The verdict and the value it rests on; `value` counts by conventions."""
+    plainly = value(())
+    if matches(plainly, printed, ()):
+        return MATCH, plainly
+    if conventions and matches(counted := value(conventions), printed, conventions):
         return CONVENTION, counted
-    return DIFFERS, uncounted
+    return DIFFERS, plainly
 
 
 def _problem(kind: str, why: str, own: int) -> str:
@@ -224,6 +235,8 @@ def _shaped(value: Any, printed: Printed, conventions: tuple[str, ...]) -> Any:
         return value
     channels, *spatial = value
     sides = tuple(spatial)
+    if not sides and printed.kind == "size":  # a vector: 1x1x1000
+        return (*(1 for _ in printed.size[1:]), channels)
     if printed.kind != "size":
         return channels if not sides else sides[0] if len(set(sides)) == 1 else value
     if len(printed.size) == len(sides):
@@ -233,7 +246,7 @@ def _shaped(value: Any, printed: Printed, conventions: tuple[str, ...]) -> Any:
 
 def computed(row: Row, figure: str, conventions: tuple[str, ...]) -> Any:
     """A figure of a row, counted by these conventions."""
-    if figure in _COUNTED:
+    if figure in _COUNTED and (conventions or figure not in _PLAIN):
         count = _COUNTED[figure]
         return sum(count(row, node, conventions) for node in _counted_nodes(row, conventions))
     if figure in _OF_PATHS:
@@ -323,6 +336,8 @@ _PLAIN: dict[str, Callable[[Row], Any]] = {
     "input": lambda row: row.input,
     "output": lambda row: row.output,
     "channels": lambda row: row.output[0],
+    "params": lambda row: row.params,
+    "mult_adds": lambda row: row.mult_adds,
     "buffers": lambda row: row.buffers,
     "flops": lambda row: row.flops,
     "connections": lambda row: row.connections,

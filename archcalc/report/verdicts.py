@@ -48,7 +48,7 @@ def cell_table(name: str, verdicts: Sequence[Verdict]) -> Table:
         _column("name", "Of", "text", lambda one: one.name),
         _column("figure", "Figure", "text", _figure_name),
         _column("printed", "Printed", "label", lambda one: one.printed),
-        _column("computed", "Computed", "label", lambda one: shown(one.computed)),
+        _column("computed", "Computed", "label", lambda one: shown(one.computed, one.printed)),
         _column("verdict", "Verdict", "text", lambda one: _verdict(one, reasons)),
     )
     notes = [f"{one.source}: {one.note}" for one in verdicts if one.note]
@@ -147,14 +147,16 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
     return f"{len(verdicts)} figures: {', '.join(parts)}{problems}."
 
 
-def shown(value: Any) -> str:
-    """A computed value: exact where whole, a size, four digits of a ratio."""
+def shown(value: Any, printed: str = "") -> str:
+    """A computed value: exact where whole, a size, four digits of a ratio; % where printed so."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "x".join(map(str, value))
+    if printed.endswith("%") and not isinstance(value, bool):
+        return f"{100 * float(value):.4g}%"
     if isinstance(value, Fraction) and value.denominator != 1:
         return f"{float(value):.4g}"
     return f"{int(value):,}"

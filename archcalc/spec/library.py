@@ -191,17 +191,21 @@ def _files(directory: str) -> list[str]:
 
 
 def networks(
-    specs: Sequence[str] = (), on_error: Callable[[ArchcalcError], None] | None = None
+    specs: Sequence[str] = (),
+    on_error: Callable[[ArchcalcError], None] | None = None,
+    *,
+    printed: bool = False,
 ) -> list[Spec]:
     """Every network, the user's before the shipped ones.
 
-    Files that can't be read are left out; `on_error` is told of each.
+    Files that can't be read are left out; `on_error` is told of each. What papers print is read
+    if `printed` is true.
     """
     found: dict[str, Spec] = {}
     for directory in directories(specs):
         for path in _files(directory):
             try:
-                spec = parse(reader.read_file(path), _told(path))
+                spec = parse(reader.read_file(path), _told(path), printed=printed)
             except ArchcalcError as error:
                 if on_error is not None:
                     on_error(error)

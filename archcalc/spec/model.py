@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc.errors import shown
 from archcalc.spec.expressions import Expression, ExpressionError, measured
 
 if TYPE_CHECKING:
@@ -310,3 +311,13 @@ class Spec(NamedTuple):
         """The settings' values, the variant's where it has them."""
         values = {name: setting.default for name, setting in self.settings.items()}
         return {**values, **(self.variant.settings if self.variant else {})}
+
+    def changed(self, settings: Mapping[str, Any]) -> list[str]:
+        """The settings that differ from the network's own: `alpha=0.5`."""
+        own = self.defaults
+        return [f"{k}={shown(v)}" for k, v in settings.items() if k in own and own[k] != v]
+
+    def label(self, settings: Mapping[str, Any]) -> str:
+        """The network's name with these: `mobilenet@alpha=0.5,resolution=160`."""
+        pairs = self.changed(settings)
+        return f"{self.network}@{','.join(pairs)}" if pairs else self.network
