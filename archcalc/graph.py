@@ -162,6 +162,24 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+class _Entered:
+    """Inside a `with` the builder adds to a scope, after it to the outer one again."""
+
+    __slots__ = ("builder", "outer", "scope")
+
+    def __init__(self, builder: GraphBuilder, scope: Scope, outer: Scope) -> None:
+        self.builder = builder
+        self.scope = scope
+        self.outer = outer
+
+    def __enter__(self) -> Scope:
+        self.builder.scope = self.scope
+        return self.scope
+
+    def __exit__(self, *error: object) -> None:
+        self.builder.scope = self.outer
+
+
 class GraphBuilder:
     """Builds a Graph node by node; the one way in for every frontend."""
 
@@ -229,17 +247,13 @@ class GraphBuilder:
         path = f"{self.scope.path}/{name}" if self.scope.path else name
         return SpecError(error.message, place=source, layer=path, hint=error.hint)
 
-    @contextmanager
-    def enter(self, name: str, kind: str, entry: Tensor, times: int = 1) -> Iterator[Scope]:
+    def enter(self, name: str, kind: str, entry: Tensor, times: int = 1) -> _Entered:
         """A scope around the layers added inside the `with`; set its `exit` before leaving."""
         outer = self.scope
-        scope = self.scope = Scope(name, kind, outer, times)
+        scope = Scope(name, kind, outer, times)
         scope.entry = entry
         outer.children[name] = scope
-        try:
-            yield scope
-        finally:
-            self.scope = outer
+        return _Entered(self, scope, outer)
 
     def finish(self, outputs: list[Output]) -> Graph:
         """The graph; a layer that feeds no output is an error."""

@@ -122,7 +122,11 @@ def receptive_fields(graph: Graph) -> list[State]:
     effort = Effort()
     with collector_paused():
         for node in graph.layers:
-            states.append(_through(node, states, effort))
+            windows = node.facts.windows
+            if len(windows) == 1 and windows[0] is POINTWISE:
+                states.append(states[node.inputs[0].node])
+            else:
+                states.append(_through(node, states, effort))
     return states
 
 

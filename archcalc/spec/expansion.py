@@ -413,9 +413,9 @@ class _Expansion:
 
     def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
         """The op, made once for equal fields."""
-        changing = {field: entry.terms[field] for field in entry.changing}
-        if not changing and (only := entry.cache.get(())):
+        if not entry.changing and (only := entry.cache.get(())):
             return only
+        changing = {field: entry.terms[field] for field in entry.changing}
         values = {field: term(context.values, tensor.shape) for field, term in changing.items()}
         if changing:
             sizes = [term.measure(values[field]) for field, term in changing.items()]
