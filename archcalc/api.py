@@ -103,16 +103,19 @@ def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
 
 
 def reproduce(network: str | Spec | None = None, *, specs: Sequence[str] = ()) -> list[Verdict]:
-    """Verdicts on what papers print of a network: on each cell and each claim of its spec.
+    """Verdicts on what papers print of a network, each cell and each claim.
 
-    Of a file with several networks those about this one; of all networks if none is given.
-    Raises NetworkNotFound, or SpecError where a cell names what is not there.
+    Those of its spec (of a file with several networks those about this one, unless the file itself
+    is asked for), then what other specs have about it; of all networks if none is given. Raises
+    NetworkNotFound, or SpecError where a cell names what is not there.
     """
-    if isinstance(network, str):
-        network = library.find(network, specs)
-    if network is not None:
+    if network is None:
+        return [one for found in reproduce_all(specs=specs).values() for one in found]
+    if not isinstance(network, str):
         return list(_about(network, specs))
-    return [one for found in reproduce_all(specs=specs).values() for one in found]
+    if library.is_path(network) and "#" not in network:
+        return list(_whole(library.read(network, printed=True), specs))
+    return list(_about(library.find(network, specs), specs))
 
 
 def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
@@ -135,16 +138,27 @@ def _raised(error: ArchcalcError) -> None:
     raise error
 
 
+def _whole(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
+    """The verdicts of a whole file."""
+    from archcalc.analysis.published import verdicts
+
+    yield from verdicts(spec.published, spec.claims, _resolver(specs)(spec))
+
+
 def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
-    """The verdicts of a file that are about this network of it."""
+    """The verdicts about one network: of its own file, then of the others."""
     from archcalc.analysis.published import about, verdicts
 
-    names = [spec.network, *(spec.variant.aliases if spec.variant else ())]
-    spec = library.with_printed(spec)
-    tables, claims = spec.published, spec.claims
-    if spec.variant is not None:
-        tables, claims = about({plain(name) for name in names}, tables, claims)
-    yield from verdicts(tables, claims, _resolver(specs)(spec))
+    names = set(library.names(spec))
+    resolve = _resolver(specs)
+    whole = library.with_printed(spec)
+    if spec.variant is None:
+        yield from verdicts(whole.published, whole.claims, resolve(spec))
+    else:
+        yield from verdicts(*about(names, whole.published, whole.claims), resolve(spec))
+    for other in library.mentioning(names, specs):
+        if other.file != spec.file:
+            yield from verdicts(*about(names, other.published, other.claims), resolve(other))
 
 
 class _Asked:

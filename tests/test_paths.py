@@ -44,7 +44,7 @@ def chain(n: int, p: str = "0.5") -> Analysis:
 
 
 def by_walking(graph: Graph, bodies: dict[int, set[int]]) -> dict[int, int]:
-    """Every path on its own, from the output back to the input."""
+    """Every path on its own, from the output back to the input; the branches here are alike."""
     found: dict[int, int] = {}
     waiting = [(graph.outputs[0].tensor.node, 0)]
     while waiting:
@@ -52,9 +52,9 @@ def by_walking(graph: Graph, bodies: dict[int, set[int]]) -> dict[int, int]:
         node = graph.nodes[index]
         if not node.inputs:
             found[length] = found.get(length, 0) + 1
-        for position, tensor in enumerate(node.inputs):
-            through = position in bodies.get(index, set())
-            waiting.append((tensor.node, length + through))
+        here = bodies.get(index)
+        for position, tensor in enumerate(node.inputs if here else node.inputs[:1]):
+            waiting.append((tensor.node, length + (position in (here or ()))))
     return found
 
 
@@ -75,11 +75,17 @@ def test_projections_count_nothing() -> None:
         assert found.lengths == tuple(comb(16, k) for k in range(17))
 
 
-def test_networks_without_additions_have_paths_of_length_nothing() -> None:
-    found = paths(analyze("googlenet"))
-    assert found.lengths == (4**9,)  # nine modules of four branches
+@pytest.mark.parametrize("network", ["vgg16", "googlenet", "densenet121"])
+def test_networks_without_additions_have_one_path(network: str) -> None:
+    """Branches that are concatenated are parts of one way."""
+    found = paths(analyze(network))
+    assert found.lengths == (1,)
     assert (found.bodies, found.low, found.high, found.held) == (0, 0, 0, 1)
-    assert paths(analyze("vgg16")).lengths == (1,)
+
+
+def test_modules_of_branches_are_one_body() -> None:
+    """Inception-ResNet-v1 has 5 + 10 + 5 residual units (Szegedy et al. 2016, figure 15)."""
+    assert paths(analyze("inception-resnet-v1")).lengths == tuple(comb(20, k) for k in range(21))
 
 
 def test_all_sorts_of_joins_against_every_path_walked() -> None:
@@ -110,7 +116,7 @@ layers:
     walked = by_walking(analysis.graph, bodies)
     assert {k: count for k, count in enumerate(found.lengths) if count} == walked
     assert found.bodies == 4
-    assert sum(walked.values()) == 2 * ((1 + 2) * (1 + 2) + 1)
+    assert sum(walked.values()) == 2 * 3 + 1
 
 
 def test_a_gate_is_no_path() -> None:
@@ -213,11 +219,9 @@ def test_networks_are_as_deep_as_their_papers_say(network: str, bodies: int) -> 
 
 @pytest.mark.parametrize("form", ["a", "b", "c"])
 def test_the_forms_of_resnext_have_the_same_bodies(form: str) -> None:
-    """Branches of one body are several paths of one length: 32 in each body of form (a) and (b)."""
+    """32 paths of a body, in forms (a) and (b), are parts of one way: the forms agree."""
     found = paths(analyze("resnext50-32x4d", form=form))
-    branches = 1 if form == "c" else 32
-    assert found.bodies == 16
-    assert found.lengths == tuple(comb(16, k) * branches**k for k in range(17))
+    assert found.lengths == tuple(comb(16, k) for k in range(17))
 
 
 def test_stochastic_depth_of_the_shipped_networks() -> None:

@@ -1,11 +1,12 @@
 """The unravelled view of residual networks: the paths through them, by length.
 
-A path takes one input of each join; its length is the number of residual bodies it goes through
-(Veit, Wilber & Belongie 2016, "Residual Networks Behave Like Ensembles of Relatively Shallow
-Networks", arXiv:1605.06431). Of an `add`, the inputs with the fewest weight layers behind them are
-shortcuts (identity or projection: 0), deeper ones are residual bodies (1 each); inputs that are all
-alike are branches of one body. Counts are exact: a polynomial for each layer, whose coefficient k
-is the number of paths of length k to it.
+A path takes, at each residual addition, the shortcut or the body; its length is the number of
+bodies it goes through (Veit, Wilber & Belongie 2016, "Residual Networks Behave Like Ensembles of
+Relatively Shallow Networks", arXiv:1605.06431). Of an `add`, the inputs with the fewest weight
+layers behind them are shortcuts (identity or projection: 0), deeper ones are residual bodies (1
+each). Other joins (concatenations, products, sums of equally deep branches) are parts of one way
+and multiply nothing. Counts are exact: a polynomial for each layer, whose coefficient k is the
+number of paths of length k to it.
 
 Under stochastic depth (Huang et al. 2016) a body is kept with the `survival` of its block, and
 what lies in it counts with that probability.
@@ -131,16 +132,18 @@ def _lengths(nodes: Sequence[Node], bodies: dict[int, list[int]]) -> list[Polyno
             for i, (tensor, windows) in enumerate(zip(node.inputs, node.facts.windows, strict=True))
             if windows is not HELD
         ]
-        through = bodies.get(node.index, ())
-        parts = [(0, *lengths) if i in through else lengths for i, lengths in followed]
-        found.append(parts[0] if len(parts) == 1 else _sum(parts))
+        through = bodies.get(node.index)
+        if through:
+            found.append(_sum([(0, *known) if i in through else known for i, known in followed]))
+        else:  # branches of one way: the one with the most paths stands for all
+            found.append(max((known for _, known in followed), key=sum, default=(1,)))
     return found
 
 
 def _sum(parts: Sequence[Polynomial]) -> Polynomial:
-    longest = max(map(len, parts), default=1)
+    longest = max(map(len, parts))
     padded = [part + (0,) * (longest - len(part)) for part in parts]
-    return tuple(map(sum, zip(*padded, strict=True))) if padded else (0,)
+    return tuple(map(sum, zip(*padded, strict=True)))
 
 
 class _Survival:

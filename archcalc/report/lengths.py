@@ -45,6 +45,9 @@ def length_table(analysis: Analysis, found: Paths) -> Table:
 
 
 def _sentences(found: Paths) -> Iterator[str]:
+    if not found.bodies:
+        yield "No residual bodies: there is one path."
+        return
     yield (
         f"{found.total:,} paths through {found.bodies} residual bodies; a path's length is the "
         "number of bodies it goes through, a projection shortcut counts 0."
@@ -54,10 +57,7 @@ def _sentences(found: Paths) -> Iterator[str]:
         f"{found.low} to {found.high} (from the commonest length outwards until 95% are held)."
     )
     short = found.bodies // 3
-    if found.bodies:
-        yield (
-            f"{decimal(100 * found.share(0, short))}% have at most {short}, a third of the bodies."
-        )
+    yield f"{decimal(100 * found.share(0, short))}% have at most {short}, a third of the bodies."
     if found.expected_bodies is not None:
         yield (
             f"Under stochastic depth {decimal(found.expected_bodies)} bodies are there on average, "

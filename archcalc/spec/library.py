@@ -9,7 +9,7 @@ from archcalc.errors import ArchcalcError, NetworkNotFound, did_you_mean, plain,
 from archcalc.spec import reader, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from archcalc.spec.model import Spec
 
@@ -66,7 +66,7 @@ def find(name: str, specs: Sequence[str] = ()) -> Spec:
     `#`: `vgg.yaml#vgg16`. Raises NetworkNotFound, with near names.
     """
     path, _, variant = name.partition("#")
-    if _is_path(path):
+    if is_path(path):
         return pick(read(path), variant, path)
     if found := _named(name, directories(specs)):
         return found
@@ -77,7 +77,8 @@ def find(name: str, specs: Sequence[str] = ()) -> Spec:
     raise NetworkNotFound(f"expected a network, received {received(name)}", hint=hint)
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
+    """Whether a name means a file."""
     return name.lower().endswith(SUFFIXES) or os.sep in name or "/" in name
 
 
@@ -86,14 +87,14 @@ def pick(spec: Spec, variant: str, path: str) -> Spec:
     every = variants(spec)
     if variant:
         for one in every:
-            if plain(variant) in _names(one):
+            if plain(variant) in names(one):
                 return one
         raise NetworkNotFound(
             f"expected a variant of {path}, received {received(variant)}",
             hint=_listed(path, every, variant),
         )
     if len(every) > 1:
-        named = [one for one in every if plain(spec.name) in _names(one)]
+        named = [one for one in every if plain(spec.name) in names(one)]
         if named:
             return named[0]
         raise NetworkNotFound(
@@ -104,9 +105,9 @@ def pick(spec: Spec, variant: str, path: str) -> Spec:
 
 
 def _listed(path: str, every: list[Spec], variant: str | None) -> str:
-    names = [one.network for one in every]
-    near = did_you_mean(variant, names) if variant else None
-    return near or f"name one, such as {path}#{names[0]}: {', '.join(names)}"
+    known = [one.network for one in every]
+    near = did_you_mean(variant, known) if variant else None
+    return near or f"name one, such as {path}#{known[0]}: {', '.join(known)}"
 
 
 def variants(spec: Spec) -> list[Spec]:
@@ -118,9 +119,19 @@ def variants(spec: Spec) -> list[Spec]:
     ]
 
 
-def _names(spec: Spec) -> list[str]:
+def names(spec: Spec) -> list[str]:
+    """A network's name and its aliases, in plain letters."""
     aliases = spec.variant.aliases if spec.variant else spec.aliases
     return [plain(spec.network), *map(plain, aliases)]
+
+
+def mentioning(wanted: Collection[str], specs: Sequence[str] = ()) -> Iterator[Spec]:
+    """The specs, with what papers print, whose text holds one of these (plain) names."""
+    for directory in directories(specs):
+        for path in _files(directory):
+            text = _text(path)
+            if text is not None and any(name in plain(text) for name in wanted):
+                yield parse(text, _told(path), printed=True)
 
 
 def _named(name: str, places: list[str]) -> Spec | None:
@@ -137,7 +148,7 @@ def _named(name: str, places: list[str]) -> Spec | None:
                 problem = problem or error
                 continue
             for one in variants(spec):
-                if wanted in _names(one):
+                if wanted in names(one):
                     return one
             if wanted == plain(spec.name):
                 problem = problem or _several(spec)
