@@ -127,7 +127,7 @@ def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
     resolve = _resolver(specs, every)
     with collector_paused():
         found = {
-            spec.name: list(verdicts(spec.published, spec.claims, resolve(spec)))
+            spec.name: list(verdicts(spec.published, spec.claims, resolve(spec), spec.published))
             for spec in files.values()
             if spec.published or spec.claims
         }
@@ -142,7 +142,8 @@ def _whole(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     """The verdicts of a whole file."""
     from archcalc.analysis.published import verdicts
 
-    yield from verdicts(spec.published, spec.claims, _resolver(specs)(spec))
+    resolve = _resolver(specs)(spec)
+    yield from verdicts(spec.published, spec.claims, resolve, spec.published)
 
 
 def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
@@ -152,13 +153,14 @@ def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     names = set(library.names(spec))
     resolve = _resolver(specs)
     whole = library.with_printed(spec)
-    if spec.variant is None:
-        yield from verdicts(whole.published, whole.claims, resolve(spec))
-    else:
-        yield from verdicts(*about(names, whole.published, whole.claims), resolve(spec))
+    own: tuple[Any, Any] = (whole.published, whole.claims)
+    if spec.variant is not None:
+        own = about(names, *own)
+    yield from verdicts(*own, resolve(spec), whole.published)
     for other in library.mentioning(names, specs):
         if other.file != spec.file:
-            yield from verdicts(*about(names, other.published, other.claims), resolve(other))
+            said = about(names, other.published, other.claims)
+            yield from verdicts(*said, resolve(other), other.published)
 
 
 class _Asked:

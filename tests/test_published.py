@@ -205,6 +205,38 @@ def test_claims(spec: Path) -> None:
     assert not any(verdict.problem for verdict in found)
 
 
+ACCURACIES = """published:
+  - source: A paper, Table 1
+    network: {top1_error: 27.9%}
+    networks: {small@out=12: {top1_error: 25.0%}}
+  - {source: "A paper, Table 2", network: {top1_error: 26.9%}}
+  - {source: another, network: {top1_error: 20%}}
+claims:
+  - source: "%s"
+    says: better
+    where: {a: small top1_error, b: small@out=12 top1_error}
+    is: a - b
+    printed: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"), [("A paper, Table 1", "2.9%"), ("A paper, Table 2", "1.9%")]
+)
+def test_claims_about_accuracies_take_their_own_tables(
+    spec: Path, source: str, printed: str
+) -> None:
+    """The same table's, or the same paper's where the table has none."""
+    *_, verdict = judged(spec, ACCURACIES.replace("%s", source, 1).replace("%s", printed, 1))
+    assert (verdict.kind, verdict.problem) == (MATCH, "")
+
+
+@pytest.mark.parametrize(("source", "count"), [("A paper", 2), ("nobody", 0)])
+def test_accuracies_that_are_not_one(spec: Path, source: str, count: int) -> None:
+    with pytest.raises(SpecError, match=f"expected one top1_error of small .*, received {count}"):
+        judged(spec, ACCURACIES.replace("%s", source, 1).replace("%s", "1%", 1))
+
+
 # What is wrong with an entry.
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.rows import Row
     from archcalc.errors import Place
     from archcalc.graph import Node
-    from archcalc.printed import Cell, Claim, Printed, Published
+    from archcalc.printed import Cell, Claim, Figure, Printed, Published
 
     Resolve = Callable[[str], "Subject"]  # of a request such as `mobilenet@alpha=0.5`
 
@@ -80,14 +80,53 @@ class Verdict(NamedTuple):
 
 
 def verdicts(
-    tables: Iterable[Published], claims: Iterable[Claim], resolve: Resolve
+    tables: Iterable[Published],
+    claims: Iterable[Claim],
+    resolve: Resolve,
+    whole: Iterable[Published],
 ) -> Iterator[Verdict]:
-    """A verdict for every cell and every claim."""
+    """A verdict for every cell and every claim; `whole` are all tables of the file."""
+    quoted = _Quoted(whole, resolve)
     for table in tables:
         for cell in table.cells:
             yield _of_cell(cell, table, resolve)
     for claim in claims:
-        yield _of_claim(claim, resolve)
+        yield _of_claim(claim, resolve, quoted)
+
+
+class _Quoted:
+    """Accuracies that the tables print, for claims about them; each source's are its own."""
+
+    def __init__(self, tables: Iterable[Published], resolve: Resolve) -> None:
+        self.resolve = resolve
+        self.cells = [
+            (table.source, cell)
+            for table in tables
+            for cell in table.cells
+            if cell.figure in QUOTED
+        ]
+
+    def __call__(self, figure: Figure, source: str) -> Fraction:
+        """The accuracy that the claim's own table prints, or its paper; SpecError if not one."""
+        label = self.resolve(figure.network).label
+        cells = [
+            (where, cell.printed.low)
+            for where, cell in self.cells
+            if cell.figure == figure.figure and self.resolve(cell.network).label == label
+        ]
+        here = {value for where, value in cells if where == source}
+        found = here or {value for where, value in cells if _paper(where) == _paper(source)}
+        if len(found) == 1:
+            return found.pop()
+        raise SpecError(
+            f"expected one {figure.figure} of {figure.network} printed in {_paper(source)}, "
+            f"received {len(found)}"
+        )
+
+
+def _paper(source: str) -> str:
+    """The paper alone, without its table or section."""
+    return source.partition(",")[0]
 
 
 def about(
@@ -134,10 +173,13 @@ def _figure(subject: Subject, cell: Cell, conventions: tuple[str, ...]) -> Any:
     return _shaped(computed(row, cell.figure, conventions), cell.printed, conventions)
 
 
-def _of_claim(claim: Claim, resolve: Resolve) -> Verdict:
+def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
     def related(conventions: tuple[str, ...]) -> Any:
         figures = {}
         for letter, one in claim.where.items():
+            if one.figure in QUOTED:
+                figures[letter] = quoted(one, claim.source)
+                continue
             row = _row(resolve(one.network).analysis, one.layer)
             figures[letter] = _number(computed(row, one.figure, conventions))
         return claim.relation(figures)

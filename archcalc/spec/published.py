@@ -185,8 +185,8 @@ def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, Figure]
         if not checker.identifier(key, "a letter"):
             continue
         words: Any = checker.text(value, "a figure, such as 'vgg16 conv1_1 params'").split()
-        if not 2 <= len(words) <= 3 or words[-1] not in COMPUTED:
-            hint = did_you_mean(words[-1], COMPUTED) if words else None
+        if not 2 <= len(words) <= 3 or words[-1] not in (*COMPUTED, *QUOTED):
+            hint = did_you_mean(words[-1], [*COMPUTED, *QUOTED]) if words else None
             checker.expected(value, "a network, a layer if there is one, and a figure", hint)
             continue
         yield letter, Figure(words[0], words[1] if len(words) == 3 else "", words[-1])
