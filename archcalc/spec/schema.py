@@ -10,7 +10,6 @@ from typing import Any
 
 from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, received
 from archcalc.spec import model as m
-from archcalc.spec import published
 from archcalc.spec.checker import WORD, Names, TooMany
 from archcalc.spec.expressions import INCOMING
 from archcalc.spec.layers import COMMON, LAYER_KINDS, OF_BLOCKS, STRUCTURE, LayersChecker
@@ -79,8 +78,8 @@ class FileChecker(SettingsChecker, LayersChecker):
             outputs=self.outputs(root.get("outputs"), names),
             variants=self.variants(root.get("variants"), settings),
             tables=self.tables(root.get("tables")),
-            published=self.printed(published.tables, root.get("published")),
-            claims=self.printed(published.claims, root.get("claims")),
+            published=self.printed("tables", root.get("published")),
+            claims=self.printed("claims", root.get("claims")),
             variant=None,
             place=self.place(root),
         )
@@ -90,10 +89,14 @@ class FileChecker(SettingsChecker, LayersChecker):
         self._nesting(spec.layers, blocks)
         return spec
 
-    def printed(self, read: Any, node: Marked | None) -> Any:
+    def printed(self, what: str, node: Marked | None) -> Any:
         """What is printed of the networks; most specs of one's own have nothing here."""
+        if node is None:
+            return ()
+        from archcalc.spec import published
+
         self.layer = None
-        return () if node is None else read(self, node)
+        return getattr(published, what)(self, node)
 
     def _input(self, root: Mapping, names: Names) -> m.Term:
         node = root.get("input")
