@@ -354,6 +354,21 @@ def test_derivations_of_random_graphs_hold() -> None:
     assert notes == {"Forward", "This", "Backward,"}
 
 
+@pytest.mark.parametrize("seed", [0, 116, 123, 133, 136, 162, 329, *range(200, 230)])
+def test_odd_graphs_are_explained_in_both_directions(seed: int) -> None:
+    """Among them branches that are uneven alone but even together, and outputs that see nothing."""
+    analysis = Analysis(Grower(f"last/{seed}").graph())
+    for row in analysis.layers:
+        [one] = explain(analysis, row.name)
+        wanted = field_figures(row)
+        for derivation in one.derivations:
+            assert wanted.pop(derivation.quantity, derivation.value) == derivation.value
+        for path in one.paths:
+            [field] = row.receptive_field
+            assert isinstance(field, AxisField)
+            check_note(path, field)
+
+
 BACK_AND_FORTH = """
 input: [3, 64, 64]
 layers:

@@ -89,7 +89,8 @@ def field_step(analysis: Analysis, node: Node, axis: int) -> FieldStep | None:
     parts = list(dict.fromkeys(_parts(analysis, node, axis)))
     if len(parts) == 1 and (step := _recurrence(parts[0])):
         return step
-    if all(part.window is None for part in parts) and isinstance(after, AxisField):
+    even = all(part.window is None and isinstance(part.along, AxisField) for part in parts)
+    if even and isinstance(after, AxisField):
         return _union(parts)
     return _hull(parts, after)
 
@@ -116,13 +117,14 @@ def window_of(node: Node, position: int, axis: int) -> Any:
 
 def _recurrence(part: _Part) -> FieldStep | None:
     """Unchanged, or through a sliding window over positions that see alike."""
-    field, window = _field(part.along), part.window
-    r, j, a = field.size, field.stride, field.start
+    field, window = part.along, part.window
     if window is None:
+        field = _field(field)
+        r, j, a = field.size, field.stride, field.start
         return FieldStep(formula("r")(r=r), formula("j")(j=j), formula("a")(a=a), {})
-    if not isinstance(window, Sliding) or isinstance(part.along, Uneven):
+    if not isinstance(window, Sliding) or isinstance(field, Uneven):
         return None
-    values = {**window.numbers(), "r": r, "j": j, "a": a}
+    values = {**window.numbers(), "r": field.size, "j": field.stride, "a": field.start}
     size = eq.SIZE if window.dilation == 1 else eq.SIZE_DILATED
     return FieldStep(size.of(values), eq.STRIDE.of(values), eq.START.of(values), {})
 
@@ -244,14 +246,14 @@ def _way(row: Row, axis: int, field: AxisField) -> tuple[Any, ...]:
         backward = tuple(_positions(windows, i))
         rule = f"from output {i}, what outputs u to v take"
     own = backward[-1].size if backward else 1
-    branched = any(len(node.inputs) > 1 for node in nodes)
-    return forward, backward, rule, _note(own, field.size, branched)
+    return forward, backward, rule, _note(own, field.size)
 
 
-def _note(own: int, size: int, branched: bool) -> str:
+def _note(own: int, size: int) -> str:
+    """Whether both directions agree; only a branch sees less, only whole ranges see more."""
     if own == size:
         return f"Forward and backward agree: {size}."
-    if branched:
+    if own < size:
         return f"This widest single path sees {own}; the branches together see {size}."
     return f"Backward, the positions between taps are counted in, too: {own}; the taps see {size}."
 
