@@ -347,6 +347,7 @@ def test_tables_are_read_only_where_they_are_asked_for() -> None:
         ("{a: 1,\npublished:\n  [b]}\n", "{a: 1,\npublished:\n  [b]}\n"),
         ("a:\n  published:\n    - b\n", "a:\n  published:\n    - b\n"),
         ("published:\n  - b", "\n"),
+        ("published:\n  - Simonyan & Zisserman\n", "\n\n"),
         ("published_too:\n  - b\n", "published_too:\n  - b\n"),
     ],
 )

@@ -75,6 +75,7 @@ class Mapping(Marked):
         return found[1] if found else None
 
 
+_ANCHOR = re.compile(r"&\S")  # not the sign between two authors
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
@@ -174,7 +175,7 @@ def without(text: str, keys: tuple[str, ...]) -> str:
             key, _, value = line.partition(":")
             inside = key in keys and not value.split("#")[0].strip()
         if inside:
-            if "&" in line:
+            if _ANCHOR.search(line):
                 return text
             lines[i] = ""
     return "\n".join(lines)
