@@ -93,15 +93,17 @@ def layout(
     bars = _Bars(table, signs)
     cells = [_cells(table, line, exact, bars) for line in table.lines]
     total = _total_cells(table, table.total, exact) if table.total else None
-    rows = [texts for texts in (*cells, *([total] if total else [])) if not _is_heading(texts)]
+    parts = list(zip(cells, table.lines, strict=True))
+    rows = [texts for texts, line in parts if not _is_heading(texts, line)]
+    rows += [total] if total else []
     headings = _headings(table.columns, rows, width)
     widths = _widths([*headings, *rows], table.columns, width)
     rule: list[Styled] = [(signs.rule * (sum(widths) + 2 * (len(widths) - 1)), "dim")]
     body = [
         [(texts[0], _style(line))]
-        if _is_heading(texts)
+        if _is_heading(texts, line)
         else _line(texts, widths, table.columns, _style(line), signs)
-        for texts, line in zip(cells, table.lines, strict=True)
+        for texts, line in parts
     ]
     title: list[list[Styled]] = [[(table.title, "bold")], []] if table.title else []
     summed = [rule, _line(total, widths, table.columns, "bold", signs)] if total else []
@@ -116,9 +118,9 @@ def layout(
     ]
 
 
-def _is_heading(texts: Sequence[str]) -> bool:
-    """A line of one text alone: it may go on over the other columns."""
-    return len(texts) > 1 and not any(texts[1:])
+def _is_heading(texts: Sequence[str], line: Line) -> bool:
+    """A line that heads others and has one text alone: it may go on over the other columns."""
+    return line.heads and len(texts) > 1 and not any(texts[1:])
 
 
 def _shown_name(line: Line) -> str:
