@@ -6,6 +6,7 @@
     analysis.totals.mult_adds, analysis.totals.params
     archcalc.tabulate(analysis, depth=1).to_pandas()
     archcalc.explain(analysis, "fc")
+    model = archcalc.build("mobilenet", alpha=0.5)
 
 Nothing is imported before it is used; torch and pandas only by what needs them.
 """
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis as Analysis
     from archcalc.api import analyze as analyze
+    from archcalc.api import build as build
     from archcalc.api import explain as explain
     from archcalc.api import load as load
     from archcalc.api import networks as networks
@@ -44,6 +46,7 @@ _HOMES = {
     "Spec": "spec.model",
     "Table": "report.table",
     "analyze": "api",
+    "build": "api",
     "expand": "spec.expansion",
     "explain": "api",
     "load": "api",

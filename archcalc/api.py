@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.explain import Explanation
     from archcalc.analysis.paths import Paths
     from archcalc.analysis.published import Verdict
+    from archcalc.pytorch.model import Network
     from archcalc.spec.model import Spec
 
 
@@ -90,6 +91,28 @@ def analyze_all(
         analyze(spec, batch=batch, dtype=dtype, input=input, settings=one)
         for one in combinations(spec, given)
     ]
+
+
+def build(
+    network: str | Spec | Graph | Analysis,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    seed: int = 0,
+    **more: Any,
+) -> Network:
+    """A network as a PyTorch model in training mode, its first weights drawn from `seed`.
+
+    It takes (batch, channels, *spatial) and gives the output, or a dictionary of outputs where
+    there are several. Its `state_dict` has the spec's names, with `.` for `/`. On the device
+    "meta" it has shapes and no memory. `network` and `more` (settings, input) are as for `analyze`.
+    Raises ArchcalcError's subclasses; imports torch.
+    """
+    from archcalc.pytorch.model import build as built
+
+    if not isinstance(network, Analysis):
+        network = analyze(network, **more)
+    return built(network.graph, device=device, dtype=dtype, seed=seed)
 
 
 def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:

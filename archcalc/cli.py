@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import contextmanager
@@ -306,6 +307,40 @@ def paths(
 
 
 @app.command()
+def build(
+    network: NetworkArgument,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="FILE.pt, FILE.pt2 or FILE.onnx.",
+            show_default=False,
+        ),
+    ],
+    format_name: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="FORMAT", help="state-dict, pt2 or onnx."),
+    ] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    dtype: Annotated[str, typer.Option("--dtype", help="Type of the weights.")] = "float32",
+    seed: Annotated[int, typer.Option("--seed", help="Of the first weights.")] = 0,
+    specs: SpecsOption = None,
+) -> None:  # fmt: skip
+    """A network as a PyTorch model, in a file."""
+    analyses = _analyses([network], settings, input_shape, 1, "float32", specs)
+    if len(analyses) > 1:
+        raise SettingError(f"build: expected one network, received {len(analyses)}")
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    from archcalc.pytorch import export
+    from archcalc.pytorch.model import build as built
+    from archcalc.report.writers import save_file
+
+    chosen = export.format_of(output, format_name)
+    model = built(analyses[0].graph, dtype=dtype, seed=seed)
+    save_file(output, lambda path: export.FORMATS[chosen](model, path))
+
+
+@app.command()
 def show(
     network: NetworkArgument,
     specs: SpecsOption = None,
@@ -474,6 +509,18 @@ def _complain(error: ArchcalcError) -> None:
 
 
 def main() -> None:
+    """The whole process: one command, without Python's cycle collector.
+
+    What a command makes it needs until all is printed, so there is hardly any garbage to look for;
+    and when the process ends, the last collection need not take it apart.
+    """
+    gc.disable()
+    code = run()
+    gc.freeze()
+    sys.exit(code)
+
+
+def run() -> str | int | None:
     """Run the command line: exit code 0, or 2 with a sentence on stderr for what can be mended."""
     _prepare_streams()
     code: str | int | None = 0
@@ -483,7 +530,7 @@ def main() -> None:
     except ArchcalcError as error:
         _complain(error)
         code = 2
-    sys.exit(code)
+    return code
 
 
 def _prepare_streams() -> None:

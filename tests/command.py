@@ -8,7 +8,7 @@ import sys
 from typing import NamedTuple
 from unittest.mock import patch
 
-from archcalc.cli import main
+from archcalc import cli
 
 
 class Ran(NamedTuple):
@@ -29,11 +29,8 @@ def run(*arguments: str, encoding: str = "utf-8", **environment: str) -> Ran:
         patch.object(sys, "stderr", err),
         patch.dict(os.environ, clean),
     ):
-        try:
-            main()
-            code = 0
-        except SystemExit as done:
-            code = done.code if isinstance(done.code, int) else 1
+        ended = cli.run() or 0
+    code = ended if isinstance(ended, int) else 1
     for stream in (out, err):
         stream.flush()
     return Ran(code, *(stream.buffer.getvalue().decode(encoding) for stream in (out, err)))

@@ -19,11 +19,11 @@ FLOORS = (
     {"ops"},
     {"graph", "printed"},
     {"spec", "analysis"},
-    {"report"},
+    {"report", "pytorch"},
     {"api"},
     {"cli"},
 )
-# Whether at the top of a module or inside a function.
+# Whether at the top of a module or inside a function; the room `pytorch` alone may.
 HEAVY = {"torch", "torchvision", "fvcore", "thop", "numpy", "pydantic"}
 
 
@@ -89,7 +89,8 @@ def test_graph_and_analysis_know_nothing_of_specs() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_heavy_imports(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imported(path)} & HEAVY
+    found = {name.split(".")[0] for name in imported(path)} & HEAVY
+    assert not found or room(path) == "pytorch"
 
 
 def test_declared_tables_know_every_column() -> None:

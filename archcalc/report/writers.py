@@ -230,33 +230,46 @@ FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
 
 def write_file(path: str, text: Iterable[str]) -> None:
     """Replace a file's whole content at once, or raise OutputError and leave the old one."""
-    real = os.path.realpath(path)
+
+    def save(name: str) -> None:
+        with open(name, "w", encoding="utf-8", newline="") as stream:
+            stream.writelines(text)
+            stream.flush()
+            if name != path:
+                os.fsync(stream.fileno())
+
+    save_file(path, save)
+
+
+def save_file(path: str, save: Callable[[str], object]) -> None:
+    """Replace a file at once by what `save` writes to the path it is given.
+
+    Raises OutputError and leaves the old file where it can't be written.
+    """
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device: nothing to keep
             if os.path.isdir(path):
                 raise IsADirectoryError(21, "Is a directory")
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.writelines(text)
+            save(path)
             return
-        _replace(real, text)
+        _replace(os.path.realpath(path), save)
     except OSError as error:
         raise OutputError(
             f"can't write {received(path, 1000)}: {error.strerror or error}"
         ) from None
 
 
-def _replace(path: str, text: Iterable[str]) -> None:
+def _replace(path: str, save: Callable[[str], object]) -> None:
     import tempfile
 
     mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0o666 & ~_umask()
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise PermissionError(13, "Permission denied")
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".archcalc-")
+    suffix = os.path.splitext(path)[1]  # some formats look at it
+    handle, temporary = tempfile.mkstemp(suffix, ".archcalc-", os.path.dirname(path))
+    os.close(handle)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.writelines(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+        save(temporary)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:

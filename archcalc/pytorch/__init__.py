@@ -1,0 +1,1 @@
+"""The machine: specs as PyTorch models. The only package of archcalc that imports torch."""

@@ -1,0 +1,153 @@
+"""Convolution, dense, grouped and with a connection table, and transposed convolution."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archcalc.ops.conv import Conv, ConvTranspose
+from archcalc.pytorch.base import builds, each_axis, of_rank
+from archcalc.pytorch.windows import Sides, padded, pair, sides, symmetric
+
+if TYPE_CHECKING:
+    from archcalc.ops.base import Shapes
+
+
+class _PaddedConv(nn.Module):
+    """A convolution whose padding depends on its input, or is not the same on both sides."""
+
+    sides: Sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = super().forward(padded(x, self.sides.of(x.shape[2:])))
+        return result
+
+
+class PaddedConv1d(_PaddedConv, nn.Conv1d):
+    """Conv1d on a padded input."""
+
+
+class PaddedConv2d(_PaddedConv, nn.Conv2d):
+    """Conv2d on a padded input."""
+
+
+class PaddedConv3d(_PaddedConv, nn.Conv3d):
+    """Conv3d on a padded input."""
+
+
+CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+PADDED_CONVS = (PaddedConv1d, PaddedConv2d, PaddedConv3d)
+TRANSPOSED_CONVS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+FUNCTIONS = (functional.conv1d, functional.conv2d, functional.conv3d)
+
+
+@builds(Conv)
+def conv(op: Conv, inputs: Shapes) -> nn.Module:
+    channels, rank = inputs[0][0], len(inputs[0]) - 1
+    stride = each_axis(op.stride, rank)
+    around = sides(op, rank, stride)
+    if op.table is not None:
+        of_rank(FUNCTIONS, rank, op.kind)
+        return TableConv(op, channels, around)
+    padding = symmetric(around)
+    fields = {"stride": stride, "dilation": each_axis(op.dilation, rank), "groups": op.groups}
+    sizes = (channels, op.out, each_axis(op.kernel, rank))
+    if padding is not None:
+        plain = of_rank(CONVS, rank, op.kind)
+        return plain(*sizes, padding=padding, bias=op.bias, **fields)  # type: ignore[no-any-return]
+    module: nn.Module = of_rank(PADDED_CONVS, rank, op.kind)(*sizes, bias=op.bias, **fields)
+    module.sides = around  # type: ignore[assignment]
+    return module
+
+
+class TableConv(nn.Module):
+    """A convolution whose output maps see only the input maps a table lists (LeCun et al. 1998).
+
+    `weight` holds one kernel for each connection, (connections, *kernel): nothing is masked.
+    Neighbouring output maps that see equally many input maps are one grouped convolution.
+    """
+
+    def __init__(self, op: Conv, channels: int, around: Sides) -> None:
+        super().__init__()
+        rows = [row for rows in op.table or () for row in rows]
+        self.channels = channels
+        self.out = op.out
+        self.sides = around
+        self.parts = [(size, len(list(equal))) for size, equal in groupby(map(len, rows))]
+        self.maps = [index for row in rows for index in row]
+        self.weight = nn.Parameter(torch.empty(len(self.maps), *around.kernel))
+        self.bias = nn.Parameter(torch.empty(op.out)) if op.bias else None
+        self.register_buffer("index", torch.tensor(self.maps), persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Fill what is not trained: which input maps the kernels see."""
+        index = self.get_buffer("index")
+        index.copy_(torch.tensor(self.maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = padded(x, self.sides.of(x.shape[2:])).index_select(1, self.get_buffer("index"))
+        _, _, stride, dilation, _ = self.sides
+        convolve = FUNCTIONS[len(stride) - 1]
+        found, start = [], 0
+        for size, rows in self.parts:
+            planes = slice(start, start + size * rows)
+            weight = self.weight[planes].view(rows, size, *self.sides.kernel)
+            found.append(convolve(x[:, planes], weight, None, stride, 0, dilation, rows))
+            start = planes.stop
+        result = torch.cat(found, dim=1)
+        if self.bias is None:
+            return result
+        return result + self.bias.view(-1, *(1 for _ in stride))
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, parts={self.parts}, {self.sides}"
+
+
+class _CutConvTranspose(nn.Module):
+    """A transposed convolution that takes away more on one side than on the other."""
+
+    cut: list[tuple[int, int]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        whole: Tensor = super().forward(x)
+        return padded(whole, [(-before, -after) for before, after in self.cut])
+
+
+class CutConvTranspose1d(_CutConvTranspose, nn.ConvTranspose1d):  # type: ignore[misc]
+    """ConvTranspose1d, cut."""
+
+
+class CutConvTranspose2d(_CutConvTranspose, nn.ConvTranspose2d):  # type: ignore[misc]
+    """ConvTranspose2d, cut."""
+
+
+class CutConvTranspose3d(_CutConvTranspose, nn.ConvTranspose3d):  # type: ignore[misc]
+    """ConvTranspose3d, cut."""
+
+
+CUT_CONVS = (CutConvTranspose1d, CutConvTranspose2d, CutConvTranspose3d)
+
+
+@builds(ConvTranspose)
+def conv_transpose(op: ConvTranspose, inputs: Shapes) -> nn.Module:
+    channels, rank = inputs[0][0], len(inputs[0]) - 1
+    stride = each_axis(op.stride, rank)
+    padding = symmetric(sides(op, rank, stride))
+    fields: dict[str, Any] = {
+        "stride": stride,
+        "dilation": each_axis(op.dilation, rank),
+        "groups": op.groups,
+        "output_padding": each_axis(op.extra, rank),
+        "bias": op.bias,
+    }
+    sizes = (channels, op.out, each_axis(op.kernel, rank))
+    if padding is not None:
+        plain = of_rank(TRANSPOSED_CONVS, rank, op.kind)
+        return plain(*sizes, padding=padding, **fields)  # type: ignore[no-any-return]
+    module: nn.Module = of_rank(CUT_CONVS, rank, op.kind)(*sizes, **fields)
+    module.cut = [pair(one) for one in each_axis(op.padding, rank)]  # type: ignore[assignment]
+    return module

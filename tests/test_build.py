@@ -1,0 +1,435 @@
+"""Specs as PyTorch models: names, weights, values, files, and that they learn."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+import torch
+from command import run
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+import archcalc
+from archcalc.errors import SettingError, SpecError
+from archcalc.ops import KINDS
+from archcalc.pytorch import export
+from archcalc.pytorch.builders import build_layer
+from archcalc.pytorch.conv import TableConv
+from archcalc.pytorch.model import initialize, layers
+
+NETWORKS = archcalc.networks()
+EVERY_KIND = (
+    "lenet5",
+    "zfnet-deconv",
+    "googlenet@auxiliary=true",
+    "seresnet50",
+    "highway-19",
+    "mobilenet",
+)
+IMAGENET = [
+    name for name in NETWORKS if archcalc.load(name).paper and archcalc.analyze(name).graph.input
+    .facts.outputs[0][-1] >= 224
+]  # fmt: skip
+
+
+def layer(kind: str, *shapes: tuple[int, ...], seed: int = 0, **fields: Any) -> nn.Module:
+    """One layer's module with values, on the CPU."""
+    module = build_layer(KINDS[kind](**fields), shapes).eval()
+    initialize(module, torch.Generator().manual_seed(seed))
+    return module
+
+
+def random(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+# Names and weights.
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_state_dict_has_the_names_of_the_spec(name: str) -> None:
+    graph = archcalc.analyze(name).graph
+    model = archcalc.build(name, device="meta")
+    expected = {
+        f"{node.path.replace('/', '.')}.{parameter.name}"
+        for node in graph.layers
+        for parameter in node.op.parameters(node.facts.inputs)
+    }
+    found = {key for key in model.state_dict() if not key.endswith("num_batches_tracked")}
+    assert found == expected
+
+
+def test_a_partial_convolution_has_no_masked_weights() -> None:
+    """LeCun et al. 1998: C3 has 1,516 trainable parameters and 151,600 connections, biases in."""
+    model = archcalc.build("lenet5")
+    c3 = model.get_submodule("C3")
+    assert isinstance(c3, TableConv)
+    assert sum(one.numel() for one in c3.parameters()) == 1516
+    with FlopCounterMode(display=False) as counter:
+        c3(random(1, 6, 14, 14))
+    assert counter.get_total_flops() == 2 * (151_600 - 16 * 10 * 10)
+
+
+def test_a_partial_convolution_is_a_masked_one() -> None:
+    rows = (((0, 2), (1, 2)), ((0, 1, 2), (1,)))
+    module = layer("conv", (3, 7, 6), out=4, kernel=(3, 2), stride=(2, 1), padding=1, table=rows)
+    dense = torch.zeros(4, 3, 3, 2)
+    kernels = iter(module.get_parameter("weight"))
+    for out, row in enumerate(row for group in rows for row in group):
+        for channel in row:
+            dense[out, channel] = next(kernels)
+    x = random(2, 3, 7, 6)
+    expected = functional.conv2d(x, dense, module.get_parameter("bias"), (2, 1), 1)
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_shared_weights_are_one_parameter() -> None:
+    shared = [
+        name for name in NETWORKS if any(n.shared_with for n in archcalc.analyze(name).graph.nodes)
+    ]
+    assert shared
+    for name in shared:
+        graph = archcalc.analyze(name).graph
+        model = archcalc.build(name)
+        built = dict(layers(model, graph))
+        for node, module in built.items():
+            if node.shared_with:
+                other = built[node.shared_with]
+                assert all(own is other.get_parameter(n) for n, own in module.named_parameters())
+        count = sum(one.numel() for one in model.parameters())
+        assert count == archcalc.analyze(name).totals.params
+
+
+def test_the_seed_decides_and_other_random_numbers_are_left_alone() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    one, same, other = (archcalc.build("lenet5", seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [model.get_parameter("C1.weight") for model in (one, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_weights_begin_as_he_et_al_say() -> None:
+    """He et al. 2015, equation 10: the standard deviation is sqrt(2/fan-in)."""
+    model = archcalc.build("vgg16").requires_grad_(False)
+    assert float(model.get_parameter("conv5_3.weight").std()) == pytest.approx(
+        (2 / 4608) ** 0.5, rel=0.01
+    )
+    assert not model.get_parameter("conv5_3.bias").any()
+    depthwise = layer("conv", (64, 8, 8), out=64, kernel=5, groups=64).requires_grad_(False)
+    assert float(depthwise.get_parameter("weight").std()) == pytest.approx(
+        (2 / 25) ** 0.5, rel=0.05
+    )
+
+
+def test_types_and_devices() -> None:
+    half = archcalc.build("lenet5", dtype="bfloat16")
+    assert {one.dtype for one in half.parameters()} == {torch.bfloat16}
+    assert half(torch.zeros(1, 1, 32, 32, dtype=torch.bfloat16)).dtype == torch.bfloat16
+    moved = archcalc.build("lenet5").to(torch.float64)
+    assert moved(torch.zeros(1, 1, 32, 32, dtype=torch.float64)).shape == (1, 10)
+    bare = archcalc.build("vgg16", device="meta")
+    assert {one.device.type for one in bare.state_dict().values()} == {"meta"}
+    with pytest.raises(SettingError, match=r"dtype: expected one of .* received 'int8'"):
+        archcalc.build("lenet5", dtype="int8")
+    with pytest.raises(SettingError, match=r"device: expected one .* received 'cuda:99'"):
+        archcalc.build("lenet5", device="cuda:99")
+
+
+def test_several_outputs_have_their_names() -> None:
+    model = archcalc.build("googlenet", auxiliary=True).eval()
+    found = model(torch.zeros(1, 3, 224, 224))
+    assert isinstance(found, dict)
+    assert list(found) == list(model.outputs)
+    assert len(found) == 3
+    assert {tuple(one.shape) for one in found.values()} == {(1, 1000)}
+
+
+def test_any_layer_name_will_do(tmp_path: Any) -> None:
+    """Also those that a module has for itself."""
+    words = (
+        "outputs",
+        "input_shape",
+        "forward",
+        "training",
+        "type",
+        "half",
+        "children",
+        "steps",
+        "1x1",
+    )
+    lines = "".join(f"  - conv: {{name: {word!r}, out: 2, kernel: 1}}\n" for word in words)
+    path = tmp_path / "names.yaml"
+    path.write_text(f"name: names\ninput: [2, 4, 4]\nlayers:\n{lines}")
+    model = archcalc.build(str(path))
+    assert {key.split(".")[0] for key in model.state_dict()} == set(words)
+    assert model(torch.zeros(1, 2, 4, 4)).shape == (1, 2, 4, 4)
+
+
+def test_four_axes_are_refused_with_the_place(tmp_path: Any) -> None:
+    path = tmp_path / "four.yaml"
+    path.write_text("name: four\ninput: [1, 5, 5, 5, 5]\nlayers:\n  - conv: {out: 2, kernel: 3}\n")
+    with pytest.raises(
+        SpecError, match=r"four.yaml:4:5: layer conv1: conv: expected 1 to 3 spatial"
+    ) as caught:
+        archcalc.build(str(path))
+    assert caught.value.place is not None
+
+
+# Values: against definitions, or against PyTorch where it says the same in another way.
+
+
+@pytest.mark.parametrize("sizes", [(7,), (7, 10), (6, 5, 9)], ids=str)
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+def test_same_tf_is_tensorflows_padding(sizes: tuple[int, ...], stride: int, kernel: int) -> None:
+    """ceil(n/s) outputs; of the padding that takes, the smaller half comes first."""
+    module = layer("conv", (2, *sizes), out=3, kernel=kernel, stride=stride, padding="same_tf")
+    x = random(1, 2, *sizes)
+    around = []
+    for n in reversed(sizes):
+        total = max((-(-n // stride) - 1) * stride + kernel - n, 0)
+        around += [total // 2, total - total // 2]
+    plain = (functional.conv1d, functional.conv2d, functional.conv3d)[len(sizes) - 1]
+    weights = module.get_parameter("weight"), module.get_parameter("bias")
+    found = module(x)
+    torch.testing.assert_close(found, plain(functional.pad(x, around), *weights, stride))
+    assert found.shape[2:] == tuple(-(-n // stride) for n in sizes)
+
+
+@pytest.mark.parametrize("kind", ["maxpool", "avgpool"])
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("count_padding", [False, True])
+@pytest.mark.parametrize("kernel", [2, 3])
+@pytest.mark.parametrize("n", [6, 7, 8])
+def test_pools_padded_here_are_pytorchs(
+    kind: str, ceil: bool, count_padding: bool, kernel: int, n: int
+) -> None:
+    """Where both take the padding."""
+    from archcalc.pytorch.pooling import PaddedAvgPool, PaddedMaxPool
+    from archcalc.pytorch.windows import Sides
+
+    x = random(2, 3, n, n + 1)
+    sides = Sides((1, 1), (kernel, kernel), (2, 2), (1, 1), ceil)
+    if kind == "maxpool":
+        own: nn.Module = PaddedMaxPool(sides, switches=False)
+        theirs: nn.Module = nn.MaxPool2d(kernel, 2, 1, ceil_mode=ceil)
+    else:
+        own = PaddedAvgPool(sides, count_padding)
+        theirs = nn.AvgPool2d(kernel, 2, 1, ceil_mode=ceil, count_include_pad=count_padding)
+    torch.testing.assert_close(own(x), theirs(x))
+
+
+def test_unpooling_is_pytorchs_where_it_has_one() -> None:
+    x = random(2, 3, 9, 8)
+    pool = layer("maxpool", (3, 9, 8), kernel=3, stride=2, padding=1, switches=True)
+    values, places = pool(x)
+    shapes = tuple(values.shape[1:]), tuple(places.shape[1:])
+    unpool = layer("maxunpool", *shapes, kernel=3, stride=2, padding=1, size=(9, 8))
+    theirs = functional.max_unpool2d(values, places, 3, 2, 1, output_size=(9, 8))
+    assert torch.equal(unpool(values, places), theirs)
+
+
+def test_switches_of_uneven_padding_are_places_in_the_input() -> None:
+    x = random(1, 2, 7, 5)
+    fields = {"kernel": 3, "stride": 2, "padding": ((0, 1), (1, 0)), "switches": True}
+    values, places = layer("maxpool", (2, 7, 5), **fields)(x)
+    assert torch.equal(x.flatten(2).gather(2, places.flatten(2)), values.flatten(2))
+
+
+def test_transposed_convolution_cut_unevenly() -> None:
+    fields = {"out": 3, "kernel": 4, "stride": 3, "extra": 1, "groups": 1}
+    whole = layer("convtranspose", (2, 5), padding=0, **fields)
+    cut = layer("convtranspose", (2, 5), padding=((2, 1),), **fields)
+    x = random(1, 2, 5)
+    torch.testing.assert_close(cut(x), whole(x)[..., 2:-1])
+
+
+def test_normalization_across_channels_is_krizhevskys() -> None:
+    """Krizhevsky et al. 2012, section 3.3: alpha is not divided by n."""
+    module = layer("lrn", (7, 2, 2), size=5, alpha=0.1, beta=0.75, k=2)
+    x = random(1, 7, 2, 2)
+    expected = torch.empty_like(x)
+    for i in range(7):
+        near = x[:, max(0, i - 2) : min(6, i + 2) + 1]
+        expected[:, i] = x[:, i] / (2 + 0.1 * (near * near).sum(1)) ** 0.75
+    torch.testing.assert_close(module(x), expected)
+    vector = layer("lrn", (7,), size=5, alpha=0.1, beta=0.75, k=2)
+    torch.testing.assert_close(vector(x[..., 0, 0]), expected[..., 0, 0])
+
+
+def test_lenets_own_kinds() -> None:
+    """LeCun et al. 1998: S2, equations 6 and 7."""
+    x = random(2, 3, 4, 4)
+    pool = layer("subsample", (3, 4, 4), kernel=2)
+    with torch.no_grad():
+        pool.get_parameter("weight").copy_(torch.tensor([1.0, 2.0, 3.0]))
+        pool.get_parameter("bias").fill_(0.5)
+    sums = x.unfold(2, 2, 2).unfold(3, 2, 2).sum((-1, -2))
+    expected = sums * torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1) + 0.5
+    torch.testing.assert_close(pool(x), expected)
+    squash = layer("scaledtanh", (3,))
+    assert float(squash(torch.tensor(1.0))) == pytest.approx(1.0, abs=1e-4)  # f(1) = 1, by design
+    radial = layer("rbf", (6,), out=4)
+    centres = radial.get_buffer("centres")
+    assert set(centres.flatten().tolist()) == {-1.0, 1.0}
+    x = random(2, 6)
+    torch.testing.assert_close(radial(x), torch.cdist(x, centres) ** 2)
+
+
+def test_moving_and_joining() -> None:
+    x = random(2, 6, 4, 5)
+    shuffled = layer("channelshuffle", (6, 4, 5), groups=3)(x)
+    assert torch.equal(shuffled, nn.ChannelShuffle(3)(x))
+    gate = random(2, 6)
+    product = layer("multiply", (6, 4, 5), (6,))(x, gate)
+    assert torch.equal(product, x * gate[:, :, None, None])
+    assert torch.equal(layer("slice", (6, 4, 5), axis=2, start=1, step=2)(x), x[..., 1::2])
+    padded = layer("pad", (6, 4, 5), padding=((0, 1), 2), channels=((1, 0),))(x)
+    assert torch.equal(padded, functional.pad(x, [2, 2, 0, 1, 1, 0]))
+    parts = layer("split", (6, 4, 5), parts=(1, 5))(x)
+    assert torch.equal(torch.cat(parts, 1), x)
+    assert torch.equal(layer("complement", (6,))(gate), 1 - gate)
+
+
+# Files, programs.
+
+
+@pytest.mark.parametrize("network", EVERY_KIND)
+def test_torch_export_keeps_it_and_takes_any_batch(network: str, tmp_path: Any) -> None:
+    model = archcalc.build(network).eval()
+    path = str(tmp_path / "model.pt2")
+    export.save_program(model, path)
+    program = torch.export.load(path).module()
+    x = random(3, *model.input_shape)
+    with torch.no_grad():
+        torch.testing.assert_close(program(x), model(x))
+
+
+@pytest.mark.parametrize("network", ["lenet5", "zfnet-deconv", "resnet20"])
+def test_torch_compile_takes_it_in_one_graph(network: str) -> None:
+    model = archcalc.build(network).eval()
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    x = random(2, *model.input_shape)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), model(x))
+
+
+def test_onnx(tmp_path: Any) -> None:
+    path = tmp_path / "lenet5.onnx"
+    ran = run("build", "lenet5", "-o", str(path))
+    if importlib.util.find_spec("onnxscript") is None:
+        assert ran.code == 2
+        assert "expected the packages onnx and onnxscript" in ran.err
+        assert not path.exists()
+        return
+    assert (ran.code, ran.out) == (0, "")
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    program = onnx.load(str(path))
+    onnx.checker.check_model(program)
+    model = archcalc.build("lenet5").eval()
+    x = random(3, 1, 32, 32)
+    [found] = ReferenceEvaluator(program).run(None, {"x": x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), model(x).detach(), rtol=1e-4, atol=1e-3)
+
+
+def test_a_state_dict_in_a_file(tmp_path: Any) -> None:
+    path = tmp_path / "weights.pt"
+    assert run("build", "lenet5", "--seed", "7", "--output", str(path)).code == 0
+    model = archcalc.build("lenet5", seed=8)
+    model.load_state_dict(torch.load(path, weights_only=True))
+    other = archcalc.build("lenet5", seed=7)
+    assert torch.equal(model.get_parameter("C1.weight"), other.get_parameter("C1.weight"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-o", "x.txt"), "x.txt: expected a file name that ends in .pt, .pth, .pt2, .onnx"),
+        (("-o", "x.pt", "--format", "onxx"), "did you mean onnx?"),
+        (
+            ("-o", "x.pt", "--dtype", "int8"),
+            "dtype: expected one of PyTorch's floating-point types",
+        ),
+        (("-o", "no/such/x.pt"), "can't write 'no/such/x.pt'"),
+        (("-o", "x.pt", "--set", "classes=[10,20]"), "build: expected one network, received 2"),
+    ],
+)
+def test_what_cannot_be_built(
+    arguments: tuple[str, ...], message: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run("build", "lenet5", *arguments)
+    assert ran.code == 2
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"precious")
+
+    def fails(_: object, name: str) -> None:
+        with open(name, "wb") as stream:
+            stream.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(export.FORMATS, "state-dict", fails)
+    ran = run("build", "lenet5", "-o", str(path))
+    assert (ran.code, path.read_bytes()) == (2, b"precious")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# They are real: numbers stay finite, and a loss goes down.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IMAGENET)
+def test_a_forward_pass_gives_finite_numbers(name: str) -> None:
+    model = archcalc.build(name)
+    x = random(2, *model.input_shape)
+    for mode in (True, False):
+        with torch.no_grad():
+            found = model.train(mode)(x)
+        for one in found.values() if isinstance(found, dict) else [found]:
+            assert torch.isfinite(one).all()
+            assert one.std() > 0
+
+
+def patterns(shape: tuple[int, ...], classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noisy copies of one random picture a class."""
+    generator = torch.Generator().manual_seed(5)
+    labels = torch.arange(classes).repeat(4)
+    pictures = torch.randn(classes, *shape, generator=generator)
+    return pictures[labels] + 0.3 * torch.randn(len(labels), *shape, generator=generator), labels
+
+
+@pytest.mark.parametrize("network", ["lenet5", "resnet20"])
+def test_a_few_steps_of_training_reduce_the_loss(network: str) -> None:
+    """LeNet-5 gives distances: the right class has the least (LeCun et al. 1998, equation 9)."""
+    model = archcalc.build(network).train()
+    graph = archcalc.analyze(network).graph
+    last = graph.nodes[graph.outputs[0].tensor.node].op.kind
+    x, labels = patterns(model.input_shape, 10)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.002 if last == "rbf" else 0.1, momentum=0.9
+    )
+    losses = []
+    for _ in range(10):
+        found = model(x)
+        if last == "rbf":
+            loss = functional.cross_entropy(-found, labels)
+        else:  # the spec's network ends in a softmax
+            loss = functional.nll_loss(found.clamp_min(1e-9).log(), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2, losses
