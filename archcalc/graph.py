@@ -1,7 +1,8 @@
 """The graph: nodes, the tree of scopes, and the builder that every frontend uses.
 
 `GraphBuilder.add` computes a node's shapes and facts as it is added, once for equal ops and input
-shapes. Nothing here knows where a graph comes from: a node's `source` is opaque.
+shapes; `GraphBuilder.repeat` adds a block's layers once more. Nothing here knows where a graph
+comes from: a node's `source` is opaque.
 """
 
 from __future__ import annotations
@@ -180,6 +181,55 @@ class _Entered:
         self.builder.scope = self.outer
 
 
+class _Copy:
+    """Appends layers once more, on another entry; each comes `shift` after the first time."""
+
+    def __init__(self, nodes: list[Node], first: int, entry: Tensor) -> None:
+        self.nodes = nodes
+        self.first = first
+        self.shift = len(nodes) - first
+        self.entry = entry
+
+    def fill(self, scope: Scope, copy: Scope) -> None:
+        """Give the copy what the scope holds, in the same order."""
+        for name, child in scope.children.items():
+            if isinstance(child, Scope):
+                copy.children[name] = self.scope(child, copy)
+            else:
+                copy.children[name] = self.node(child, copy)
+        for name, branch in scope.branches.items():
+            inner = copy.children.get(name)  # missing where all its layers were left out
+            copy.branches[name] = inner if isinstance(inner, Scope) else self.scope(branch, copy)
+        copy.exit = scope.exit and self.tensor(scope.exit)
+
+    def scope(self, scope: Scope, outer: Scope) -> Scope:
+        times = scope.times // (scope.parent.times if scope.parent else 1)
+        copy = Scope(scope.name, scope.kind, outer, times)
+        copy.arguments = scope.arguments
+        copy.entry = scope.entry and self.tensor(scope.entry)
+        copy.label = scope.label
+        copy.source = scope.source
+        copy.survival = scope.survival
+        self.fill(scope, copy)
+        return copy
+
+    def node(self, node: Node, scope: Scope) -> Node:
+        inputs = tuple([self.tensor(tensor) for tensor in node.inputs])
+        copy = Node(len(self.nodes), node.name, node.op, inputs, node.facts, scope)
+        copy.source = node.source
+        copy.label = node.label
+        if node.shared_with is not None:
+            copy.shared_with = self.nodes[node.shared_with.index + self.shift]
+        self.nodes.append(copy)
+        return copy
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        """The copy's; what came into the scope is now the new entry."""
+        if tensor.node < self.first:
+            return self.entry
+        return Tensor(tensor.node + self.shift, tensor.port, tensor.shape)
+
+
 class GraphBuilder:
     """Builds a Graph node by node; the one way in for every frontend."""
 
@@ -254,6 +304,18 @@ class GraphBuilder:
         scope.entry = entry
         outer.children[name] = scope
         return _Entered(self, scope, outer)
+
+    def repeat(self, scope: Scope) -> Tensor:
+        """Fill the scope entered with what another holds, and give its exit.
+
+        The other must take nothing from outside but its entry; both entries have the same shape, so
+        that every layer keeps its facts.
+        """
+        first = next(scope.nodes()).index
+        assert self.scope.entry is not None
+        _Copy(self.nodes, first, self.scope.entry).fill(scope, self.scope)
+        assert self.scope.exit is not None
+        return self.scope.exit
 
     def finish(self, outputs: list[Output]) -> Graph:
         """The graph; a layer that feeds no output is an error."""

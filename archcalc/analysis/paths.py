@@ -15,13 +15,15 @@ what lies in it counts with that probability.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.analysis.depth import longest_path, weights_before
 from archcalc.ops.window import HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.graph import Node, Scope
@@ -89,9 +91,9 @@ def paths(analysis: Analysis) -> Paths:
     on_path = longest_path(graph)
     return found._replace(
         expected_bodies=kept.bodies(),
-        expected_depth=sum((kept.of(node) for node in on_path if node.op.weighted), Fraction(0)),
-        expected_mult_adds=sum(
-            (kept.of(node) * analysis.row(node).mult_adds for node in graph.layers), Fraction(0)
+        expected_depth=kept.expected((node, 1) for node in on_path if node.op.weighted),
+        expected_mult_adds=kept.expected(
+            (node, analysis.row(node).mult_adds) for node in graph.layers
         ),
     )
 
@@ -134,16 +136,18 @@ def _lengths(nodes: Sequence[Node], bodies: dict[int, list[int]]) -> list[Polyno
         ]
         through = bodies.get(node.index)
         if through:
-            found.append(_sum([(0, *known) if i in through else known for i, known in followed]))
+            ways = [(0, *known) if i in through else known for i, known in followed]
+            found.append(reduce(_sum, ways))
+        elif len(followed) == 1:
+            found.append(followed[0][1])
         else:  # branches of one way: the one with the most paths stands for all
             found.append(max((known for _, known in followed), key=sum, default=(1,)))
     return found
 
 
-def _sum(parts: Sequence[Polynomial]) -> Polynomial:
-    longest = max(map(len, parts))
-    padded = [part + (0,) * (longest - len(part)) for part in parts]
-    return tuple(map(sum, zip(*padded, strict=True)))
+def _sum(one: Polynomial, other: Polynomial) -> Polynomial:
+    longest = max(one, other, key=len)
+    return (*map(add, one, other), *longest[min(len(one), len(other)) :])
 
 
 class _Survival:
@@ -165,12 +169,20 @@ class _Survival:
         """The expected number of residual bodies that are there."""
         return sum(self.additions, Fraction(0))
 
-    def of(self, node: Node) -> Fraction:
-        """The probability of a layer: all bodies it lies in are kept."""
-        kept, scope = Fraction(1), node.scope
-        outer: Any = scope
+    def expected(self, counts: Iterable[tuple[Node, int]]) -> Fraction:
+        """What is expected of a sum over layers."""
+        totals: dict[Scope, int] = {}
+        for node, count in counts:
+            totals[node.scope] = totals.get(node.scope, 0) + count
+        return sum((self.of(scope) * total for scope, total in totals.items()), Fraction(0))
+
+    def of(self, scope: Scope) -> Fraction:
+        """The probability of a scope's layers: all bodies it lies in are kept."""
+        kept = Fraction(1)
+        outer: Scope | None = scope
         while outer is not None:
-            kept *= self.scopes.get(outer, 1)
+            if outer in self.scopes:
+                kept *= self.scopes[outer]
             outer = outer.parent
         return kept
 

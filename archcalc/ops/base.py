@@ -37,7 +37,7 @@ from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from archcalc.ops.window import Windows
 
@@ -61,6 +61,25 @@ class Parameter(NamedTuple):
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+
+class Saved(NamedTuple):
+    """A tensor that autograd keeps between a layer's forward and backward pass.
+
+    `what` is "input" or "output", the one at `port`, or names a tensor of the layer's own. Of those
+    `elements` are for each input of the batch (or once: `each` is False), of `size` bytes where
+    that is not the network's dtype.
+    """
+
+    what: str
+    port: int = 0
+    elements: Derived = ZERO
+    size: int | None = None
+    each: bool = True
+
+
+INPUT, OUTPUT = Saved("input"), Saved("output")
+INDEX_BYTES = 8  # places and switches are whole numbers of 64 bits
 
 
 class Facts(NamedTuple):
@@ -94,10 +113,13 @@ class Op:
     references: ClassVar[tuple[str, ...]] = ()  # inputs a spec names by a key of their own
     gate: ClassVar[str] = ""  # the branch that is a gate
     arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
+    overwrites: ClassVar[bool] = False  # it may write its output over its input
+    indices: ClassVar[frozenset[str]] = frozenset()  # outputs that hold places, not numbers
     fields: ClassVar[dict[str, f.Field]] = {}
     defaults: ClassVar[dict[str, Any]] = {}  # as `convert` gives them
     key: tuple[Any, ...]
     _hash: int
+    _facts: dict[Shapes, Facts]  # by the inputs' shapes, once asked for
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, f.Field)}
@@ -120,6 +142,7 @@ class Op:
         self.__dict__ = own
         self.key = key
         self._hash = hash(key)
+        self._facts = {}
         self.check()
 
     def __eq__(self, other: object) -> bool:
@@ -182,13 +205,30 @@ class Op:
         """For each input, what an output position sees of it."""
         raise NotImplementedError(f"{self.kind} does not state its windows")
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        """What PyTorch keeps for the backward pass, parameters and buffers apart.
+
+        `followed` says of each input whether a gradient goes back to it.
+        """
+        raise NotImplementedError(f"{self.kind} does not state what it saves")
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        """Whether its outputs lie in its (first) input's memory and cost none."""
+        return False
+
     # What follows from it.
 
     def facts(self, inputs: Shapes) -> Facts:
-        """All numbers at once, for inputs of these shapes.
+        """All numbers at once, for inputs of these shapes; kept for networks with the same op.
 
         Raises LayerError when the op can't take them.
         """
+        found = self._facts.get(inputs)
+        if found is None:
+            found = self._facts[inputs] = self._stated(inputs)
+        return found
+
+    def _stated(self, inputs: Shapes) -> Facts:
         fewest, most = self.arity
         if not fewest <= len(inputs) <= most:
             raise self._wrong_arity(len(inputs))

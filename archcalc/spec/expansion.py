@@ -206,13 +206,27 @@ class _Context:
         return _Context(merged, self.names, self.lone_join, self.shared)
 
 
+class _Body:
+    """A block's layers as expanded; `size` and `steps` are what it took."""
+
+    __slots__ = ("length", "scope", "size", "steps")
+
+    def __init__(self, scope: Scope, size: int, steps: int) -> None:
+        self.scope = scope
+        self.size = size
+        self.steps = steps
+        self.length = max(len(node.scope.path) + len(node.name) for node in scope.nodes()) + 1
+
+
 class _Expansion:
     def __init__(self, spec: m.Spec, values: dict[str, Any]) -> None:
         self.spec = spec
         self.settings = values
         self.builder = GraphBuilder(spec.network)
         self.steps = 0
+        self.outward = 0  # references out of a block
         self.lone_joins: dict[int, m.Join | None] = {}
+        self.bodies: dict[tuple[Any, ...], _Body] = {}
 
     def network(self, shape: Sequence[int] | None) -> Graph:
         tensor = self.builder.input(self.input_shape(shape), self.spec.place)
@@ -547,19 +561,44 @@ class _Expansion:
         shared = self.shared_block(entry, name, context, tensor)
         survival = self.survival(entry, name, context, origin)
         with self.builder.enter(name, entry.block, origin) as scope:
-            names = _Names(context.names)
-            names.taken["input"] = origin
-            values = {**self.settings, **arguments}
-            inner = _Context(values, names, self.lone_join(block.layers), shared)
             scope.arguments = arguments
             scope.survival = survival
             scope.label = label
             scope.source = entry.place
-            scope.exit = self.walk(block.layers, origin, inner)
+            scope.exit = self.body(block, origin, scope, context, shared)
         context.names.taken[name] = scope
         if not scope.children:
             del self.builder.scope.children[name]
         return scope.exit
+
+    def body(
+        self, block: m.Block, tensor: Tensor, scope: Scope, context: _Context, shared: Scope | None
+    ) -> Tensor:
+        """A block's layers; copied where it was expanded before with these arguments and shape."""
+        arguments = scope.arguments
+        key = (block.name, tensor.shape, *arguments, *map(_frozen, arguments.values()))
+        before = self.bodies.get(key) if shared is None else None
+        if before and self.has_room(before, scope):
+            self.steps += before.steps
+            return self.builder.repeat(before.scope)
+        names = _Names(context.names)
+        names.taken["input"] = tensor
+        values = {**self.settings, **arguments}
+        inner = _Context(values, names, self.lone_join(block.layers), shared)
+        steps, nodes, outward = self.steps, len(self.builder.nodes), self.outward
+        exit_tensor = self.walk(block.layers, tensor, inner)
+        size = len(self.builder.nodes) - nodes
+        if size and shared is None and outward == self.outward:
+            self.bodies[key] = _Body(scope, size, self.steps - steps)
+        return exit_tensor
+
+    def has_room(self, body: _Body, scope: Scope) -> bool:
+        """Whether the body may be there once more; if not, expanding it says what is too much."""
+        return (
+            len(self.builder.nodes) + body.size <= MOST_LAYERS
+            and self.steps + body.steps <= MOST_STEPS
+            and body.length + len(scope.path) - len(body.scope.path) <= LONGEST_NAME
+        )
 
     def survival(
         self, entry: m.Call, name: str, context: _Context, tensor: Tensor
@@ -645,6 +684,7 @@ class _Expansion:
         first, *rest = path.split("/")
         names: _Names | None = context.names
         while names is not None and first not in names.taken:
+            self.outward += "input" in names.taken
             names = names.outer
         found: Any = names.taken[first] if names is not None else None
         for name in rest:

@@ -1,0 +1,120 @@
+"""Blocks that were there before are copied: the graph is as if they were expanded again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archcalc.errors import SpecError
+from archcalc.spec import library
+from archcalc.spec.expansion import _Expansion, expand
+
+if TYPE_CHECKING:
+    from archcalc.graph import Graph, Node, Scope
+    from archcalc.spec.model import Spec
+
+GOOD = sorted((Path(__file__).parent / "cases" / "good").glob("*.yaml"))
+
+PARTS = """
+input: [4, 8, 8]
+settings: {deep: false}
+blocks:
+  inner:
+    arguments: {out: channels, word: plain}
+    layers:
+      - conv: {name: a, out: out, kernel: 1, label: "{word} {out}"}
+      - conv: {name: b, out: out, kernel: 1, weights: a}
+  body:
+    arguments: {outs: required}
+    layers:
+      - relu: {name: first}
+      - add:
+          name: sum
+          short: []
+          deep:
+            - when: {condition: deep, layers: [relu]}
+          long:
+            - for: {each: {out: outs}, layers: [inner: {out: out}]}
+          side:
+            - conv: {out: channels, kernel: 1, from: first}
+      - concat: {from: [input, sum]}
+      - conv: {out: 4, kernel: 1}
+  nothing:
+    layers:
+      - when: {condition: deep, layers: [relu]}
+  outward:
+    layers:
+      - add: {from: [input, stem]}
+layers:
+  - conv: {name: stem, out: 4, kernel: 1}
+  - repeat: {times: 3, layers: [{body: {outs: [4, 4, 4], survival: 0.5}}, nothing, outward]}
+  - body: {outs: [4, 4, 4], weights: body1}
+  - body: {outs: [4, 4]}
+  - conv: {name: stem2, out: 4, kernel: 1}
+  - body: {outs: [4, 4, 4]}
+"""
+
+
+def told(graph: Graph) -> list[Any]:
+    """All that a graph says."""
+    scopes = [told_of_scope(scope) for scope in graph.root.walk()]
+    return [*map(told_of_node, graph.nodes), *scopes, graph.outputs]
+
+
+def told_of_node(node: Node) -> tuple[Any, ...]:
+    shared = node.shared_with and node.shared_with.index
+    where = (node.index, node.path, node.source, node.label, node.times, shared)
+    return (*where, node.op, node.inputs, node.facts)
+
+
+def told_of_scope(scope: Scope) -> tuple[Any, ...]:
+    said = (scope.path, scope.kind, scope.source, scope.label, scope.times, scope.survival)
+    children = {name: (type(child), child.path) for name, child in scope.children.items()}
+    branches = {name: told_of_scope(branch) for name, branch in scope.branches.items()}
+    return (*said, scope.arguments, list(children.items()), branches, scope.entry, scope.exit)
+
+
+def expanded_whole(spec: Spec) -> Graph:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Expansion, "has_room", lambda *_: False)
+        return expand(spec)
+
+
+def copies(graph: Graph) -> int:
+    """Scopes that share their arguments with another: those inside a copied block."""
+    blocks = [scope.arguments for scope in graph.root.walk() if scope.arguments]
+    return len(blocks) - len(set(map(id, blocks)))
+
+
+def test_copied_blocks_are_as_if_expanded() -> None:
+    spec = library.parse(PARTS, "parts.yaml")
+    graph = expand(spec)
+    assert told(graph) == told(expanded_whole(spec))
+    assert copies(graph) == 9  # inner blocks, in three copies of body
+    assert not copies(expanded_whole(spec))
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_good_specs_are_as_if_expanded(path: Path) -> None:
+    for spec in library.variants(library.read(str(path))):
+        assert told(expand(spec)) == told(expanded_whole(spec))
+
+
+def test_all_networks_are_as_if_expanded() -> None:
+    for spec in library.networks():
+        assert told(expand(spec)) == told(expanded_whole(spec)), spec.network
+
+
+def test_names_may_not_grow_too_long_in_a_copy() -> None:
+    longest = "y" * 199
+    blocks = (
+        f"blocks: {{b: {{layers: [{{c: {{name: {longest}}}}}]}}, "
+        f"c: {{layers: [{{relu: {{name: {longest}}}}}]}}}}"
+    )
+    head = f"input: [3]\n{blocks}\nlayers: [{{b: {{name: x}}}}, "
+    fits, wider = (head + f"{{b: {{name: {'z' * length}}}}}]" for length in (100, 101))
+    assert len(expand(library.parse(fits, "fits.yaml")).layers) == 2
+    with pytest.raises(SpecError, match="at most 500 characters"):
+        expand(library.parse(wider, "wider.yaml"))
