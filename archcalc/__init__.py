@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from archcalc.api import build as build
     from archcalc.api import explain as explain
     from archcalc.api import load as load
+    from archcalc.api import memory as memory
     from archcalc.api import networks as networks
     from archcalc.api import paths as paths
+    from archcalc.api import reconcile as reconcile
     from archcalc.api import reproduce as reproduce
+    from archcalc.api import verify as verify
     from archcalc.errors import ArchcalcError as ArchcalcError
     from archcalc.graph import Graph as Graph
     from archcalc.graph import GraphBuilder as GraphBuilder
@@ -50,10 +53,13 @@ _HOMES = {
     "expand": "spec.expansion",
     "explain": "api",
     "load": "api",
+    "memory": "api",
     "networks": "api",
     "paths": "api",
+    "reconcile": "api",
     "reproduce": "api",
     "tabulate": "report.table",
+    "verify": "api",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names above

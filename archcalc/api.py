@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.analysis import Analysis
 from archcalc.errors import ArchcalcError, SettingError, SpecError, plain, received
 from archcalc.graph import Graph, collector_paused
+from archcalc.printed import QUOTED
 from archcalc.spec import library, reader
 from archcalc.spec.expansion import expand, settled
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from archcalc.analysis.explain import Explanation
+    from archcalc.analysis.memory import Memory
     from archcalc.analysis.paths import Paths
     from archcalc.analysis.published import Verdict
+    from archcalc.analysis.tools.accounts import Reconciliation
     from archcalc.pytorch.model import Network
+    from archcalc.pytorch.verify import Verification
     from archcalc.spec.model import Spec
 
 
@@ -186,6 +190,26 @@ def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
             yield from verdicts(*said, resolve(other), other.published)
 
 
+PRINTED = frozenset({"params", "mult_adds", "flops", "depth", *QUOTED})
+
+
+def printed_of(analysis: Analysis, *, specs: Sequence[str] = ()) -> list[Verdict]:
+    """Verdicts on what is printed of a whole network: its costs and accuracies, by all specs."""
+    from archcalc.analysis.published import about, of_network
+
+    spec = analysis.spec
+    if spec is None:
+        return []
+    names = set(library.names(spec))
+    resolve = _resolver(specs)
+    others = library.mentioning(names, specs)
+    found: list[Verdict] = []
+    for one in (library.with_printed(spec), *(one for one in others if one.file != spec.file)):
+        tables, _ = about(names, one.published, ())
+        found += of_network(analysis.label, PRINTED, tables, resolve(one))
+    return found
+
+
 class _Asked:
     """A network at some settings, analyzed when its analysis is asked for."""
 
@@ -230,6 +254,96 @@ def paths(network: str | Analysis, *, specs: Sequence[str] = ()) -> Paths:
     from archcalc.analysis.paths import paths as followed
 
     return followed(analyze(network, specs=specs) if isinstance(network, str) else network)
+
+
+def memory(network: str | Analysis, *, in_place: bool = False, specs: Sequence[str] = ()) -> Memory:
+    """What a network keeps in memory, at inference and in training, in bytes for the whole batch.
+
+    With `in_place` activations are written over their input, where nobody else needs it.
+    """
+    from archcalc.analysis.memory import Memory
+
+    analysis = analyze(network, specs=specs) if isinstance(network, str) else network
+    return Memory(analysis, in_place=in_place)
+
+
+# The second witness.
+
+
+def verify(network: str | Spec | Graph | Analysis, **more: Any) -> Verification:
+    """A network's shapes, tensors, Mult-Adds and receptive fields against other witnesses.
+
+    They are the model that `build` makes, other people's counters, and back-propagation.
+    `network` and `more` (settings, input) are as for `analyze`. Raises ArchcalcError's subclasses;
+    imports torch.
+    """
+    from archcalc.pytorch.verify import verify as verified
+
+    return verified(network if isinstance(network, Analysis) else analyze(network, **more))
+
+
+def reconcile(
+    network: str | Spec | Graph | Analysis, *, tools: Sequence[str] = (), **more: Any
+) -> Reconciliation:
+    """What other counters count of a network, and the named terms by which they differ.
+
+    `tools` are those wanted (`archcalc.analysis.tools.TOOLS` has them all); all that are installed
+    if none is named. Counts are for one input. `network` and `more` (settings, input) are as for
+    `analyze`. Raises ArchcalcError's subclasses; imports torch.
+    """
+    from archcalc.analysis.tools import named
+
+    for tool in tools:
+        named(tool)  # refused before torch is imported
+    from archcalc.pytorch.reconcile import reconcile as reconciled
+
+    analysis = network if isinstance(network, Analysis) else analyze(network, **more)
+    return reconciled(analysis, tools)
+
+
+def verify_all(
+    asked: Sequence[str],
+    *,
+    processes: int = 1,
+    input: Sequence[int] | None = None,  # noqa: A002 - the option's name
+    specs: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[int, Iterator[Verification]]:
+    """How many networks some requests stand for, and their verifications as they come.
+
+    In several `processes` a network is verified in one of them; a script that asks for more than
+    one must be guarded by `if __name__ == "__main__"`. What can't be analyzed is refused first.
+    """
+    more = {"input": input, "specs": specs}
+    every: list[dict[str, Any]] = [
+        {"network": text.partition("@")[0], "settings": one, **more}
+        for text in asked
+        for spec, given in [request(text, specs)]
+        for one in combinations(spec, {**given, **exact_settings(settings or {})})
+    ]
+    analyses = [analyze(**one) for one in every]
+    if processes == 1 or len(every) == 1:
+        return len(every), map(verify, analyses)
+    return len(every), _in_processes(processes, every)
+
+
+def _in_processes(processes: int, every: Sequence[Mapping[str, Any]]) -> Iterator[Verification]:
+    """The verifications in their order, each found in one of several new processes."""
+    from multiprocessing import get_context
+
+    with get_context("spawn").Pool(processes, _leave_interrupts) as pool:
+        yield from pool.imap(_verified, every)
+
+
+def _verified(one: Mapping[str, Any]) -> Verification:
+    return verify(**one)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that prints what is finished; it ends the others."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 # Requests: NAME@key=value,key=value.

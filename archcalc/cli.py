@@ -22,7 +22,7 @@ from archcalc.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis import Analysis
 
@@ -35,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+MANY = 6  # networks that several processes verify sooner than one
 TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 
 
@@ -52,6 +53,12 @@ def _complete_dtype(incomplete: str) -> list[str]:
     from archcalc.analysis.costs import DTYPES
 
     return _beginning(incomplete, DTYPES)
+
+
+def _complete_counting(incomplete: str) -> list[str]:
+    from archcalc.report.counting import COUNTINGS
+
+    return _beginning(incomplete, COUNTINGS)
 
 
 NetworkArgument = Annotated[
@@ -104,6 +111,25 @@ ExactOption = Annotated[
 ]
 
 
+DeviceOption = Annotated[
+    str, typer.Option("--device", "-D", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", help="Of the CPU; as PyTorch has them if left out.")
+]
+ChannelsLastOption = Annotated[
+    bool, typer.Option("--channels-last", help="Images as NHWC in memory.")
+]
+CompileOption = Annotated[bool, typer.Option("--compile", help="Through torch.compile.")]
+PrecisionOption = Annotated[
+    float, typer.Option("--precision", metavar="PERCENT", help="How well to know the median.")
+]
+BudgetOption = Annotated[
+    float, typer.Option("--budget", metavar="SECONDS", help="The most to spend on a network.")
+]
+WarmupOption = Annotated[int, typer.Option("--warmup", help="Passes that don't count, at least.")]
+
+
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -136,6 +162,15 @@ def table(
         str | None, typer.Option("--sort", metavar="KEY", help="Rank layers by a column.")
     ] = None,
     top: Annotated[int | None, typer.Option("--top", "-n", help="Show the largest only.")] = None,
+    counting: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="TOOL",
+            help="Count Mult-Adds and params as a tool does, or as the 'paper'.",
+            autocompletion=_complete_counting,
+        ),
+    ] = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
     batch: BatchOption = 1,
@@ -157,6 +192,7 @@ def table(
             fold=fold,
             sort=sort,
             top=top,
+            counting=counting,
         )
         for analysis in _analyses([network], settings, input_shape, batch, dtype, specs)
     ]
@@ -288,6 +324,44 @@ def reproduce(
 
 
 @app.command()
+def compare(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...", help="Networks, as for table; ratios are to the first.",
+            autocompletion=_complete_network, show_default=False,
+        ),
+    ],
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", "-c", metavar="KEY,KEY", help="Figures to compare by."),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="KEY", help="The best of a figure first.")
+    ] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:  # fmt: skip
+    """Networks side by side."""
+    from archcalc.api import printed_of
+    from archcalc.report.comparison import comparison, printed_together
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
+    printed = [printed_of(one, specs=specs or ()) for one in analyses]
+    keys = [key.strip() for key in columns.split(",") if key.strip()] if columns else None
+    tables = [comparison(analyses, printed, keys, sort, chosen, exact=exact)]
+    together = None if chosen in ("csv", "json") else printed_together(printed)
+    _write_tables(tables + ([together] if together else []), chosen, output, exact)
+
+
+@app.command()
 def paths(
     network: NetworkArgument,
     settings: SetOption = None,
@@ -304,6 +378,47 @@ def paths(
     analyses = _analyses([network], settings, input_shape, 1, "float32", specs)
     tables = [length_table(analysis, followed(analysis)) for analysis in analyses]
     _write_tables(tables, chosen, output, exact=True)
+
+
+@app.command()
+def memory(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="Networks, as for table.",
+            autocompletion=_complete_network,
+            show_default=False,
+        ),
+    ],
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Activations write over their input at inference.")
+    ] = False,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="sgd, momentum or adam.",
+            autocompletion=lambda incomplete: _beginning(incomplete, ("sgd", "momentum", "adam")),
+        ),
+    ] = "momentum",
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:
+    """What a network keeps in memory, at inference and in training."""
+    from archcalc.api import memory as kept
+    from archcalc.report.memory import memory_table
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
+    found = [kept(analysis, in_place=in_place) for analysis in analyses]
+    _write_tables([memory_table(found, optimizer, chosen)], chosen, output, exact)
 
 
 @app.command()
@@ -338,6 +453,181 @@ def build(
     chosen = export.format_of(output, format_name)
     model = built(analyses[0].graph, dtype=dtype, seed=seed)
     save_file(output, lambda path: export.FORMATS[chosen](model, path))
+
+
+@app.command()
+def verify(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK]...", help="Networks, as for table.",
+            autocompletion=_complete_network, show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All networks.")] = False,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", help="Networks at once; one a core.", min=1),
+    ] = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:  # fmt: skip
+    """The arithmetic against the built model and other counters."""
+    from archcalc.api import networks as known
+    from archcalc.api import pair, verify_all
+    from archcalc.report import checks
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    if every == bool(networks):
+        got = "both" if every else "neither"
+        raise SettingError(f"verify: expected networks or --all, received {got}")
+    asked, found = networks or known(specs=specs or ()), []
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    count, coming = verify_all(
+        asked,
+        processes=processes or _processes(len(asked)),
+        input=_shape(input_shape),
+        specs=specs or (),
+        settings=dict(pair(text) for text in settings or ()),
+    )
+    try:
+        for one in _progress(coming, count, "verifying"):
+            found.append(one)  # noqa: PERF402 - what is finished is kept
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:  # also after an error: what is finished is printed
+        if found:
+            _write_tables(checks.tables(found, count, chosen), chosen, output, exact=True)
+    if not all(one.agrees for one in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def reconcile(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...", help="Networks, as for table.", autocompletion=_complete_network,
+            show_default=False,
+        ),
+    ],
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tool", "-t", metavar="TOOL", help="A counter; repeatable. All that are installed.",
+            autocompletion=_complete_counting, show_default=False,
+        ),
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Differences layer by layer.")] = False,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:  # fmt: skip
+    """Why other counters count otherwise, term by term."""
+    from archcalc.api import reconcile as compared
+    from archcalc.report import reconciliation
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    analyses = _analyses(networks, settings, input_shape, 1, "float32", specs)
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    coming = (compared(analysis, tools=tools or ()) for analysis in analyses)
+    found = []
+    try:
+        for one in _progress(coming, len(analyses), "counting"):
+            found.append(one)
+            for failure in one.failures:
+                sys.stderr.write(f"archcalc: {printable(failure)}\n")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:  # also after an error: what is finished is printed
+        if found:
+            tables = reconciliation.tables(found, layers, chosen)
+            _write_tables(tables, chosen, output, exact=True)
+
+
+def _processes(networks: int) -> int:
+    """How many processes are worth their start."""
+    return 1 if networks < MANY else min(os.cpu_count() or 1, networks)
+
+
+@app.command()
+def profile(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...", help="Networks, as for table.", autocompletion=_complete_network,
+            show_default=False,
+        ),
+    ],
+    device: DeviceOption = "cpu",
+    batch: Annotated[
+        str, typer.Option("--batch", "-b", metavar="N,N", help="Inputs in a batch.")
+    ] = "1",
+    dtype: DtypeOption = "float32",
+    threads: ThreadsOption = None,
+    channels_last: ChannelsLastOption = False,
+    compiled: CompileOption = False,
+    layers: Annotated[bool, typer.Option(help="Time every layer, too.")] = True,
+    top: Annotated[int | None, typer.Option("--top", "-n", help="The slowest layers only.")] = None,
+    precision: PrecisionOption = 1.0,
+    budget: BudgetOption = 10.0,
+    warmup: WarmupOption = 3,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", metavar="FILE", help="Keep the runs, with all samples, as JSON."),
+    ] = None,
+) -> None:  # fmt: skip
+    """How long a forward pass takes, and each layer of it, on this machine."""
+    from archcalc.report import profiling
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    if top is not None and top < 1:
+        raise SettingError(f"--top: expected at least 1, received {top}")
+    analyses = [
+        analysis
+        for network in networks
+        for size in _batches(batch)
+        for analysis in _analyses([network], settings, input_shape, size, dtype, specs)
+    ]
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    from archcalc.pytorch.latency import Options, profiles
+
+    options = Options(
+        device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup
+    )
+    found: list[profiling.Profiled] = []
+    try:
+        with _progress_bar("measuring", len(analyses)) as seen:
+            for one in profiles(analyses, options, layers=layers, seen=seen):
+                found.append(profiling.Profiled(*one))  # noqa: PERF401 - what is finished is kept
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:  # also after an error: what is finished is printed
+        if found:
+            if save:
+                profiling.save(found, save)
+            _write_tables(profiling.tables(found, chosen, top), chosen, output, exact=True)
+
+
+def _batches(text: str) -> list[int]:
+    """The batch sizes of `1,8,32`."""
+    sizes = [size.strip() for size in text.split(",")]
+    if not all(size.isdecimal() and 0 < int(size) < 10**9 for size in sizes):
+        raise SettingError(
+            "--batch: expected whole numbers of at least 1, such as 1,8,32, "
+            f"received {received(text)}"
+        )
+    return list(map(int, sizes))
 
 
 @app.command()
@@ -465,6 +755,32 @@ def _write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact:
             yield from pieces(one, chosen, exact)
 
     _write(parts(), output)
+
+
+def _progress(items: Iterable[Any], count: int, what: str) -> Iterator[Any]:
+    """The items as they come, on a terminal with a bar on standard error."""
+    if count < 2 or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(file=sys.stderr)
+    yield from track(items, what, total=count, console=console, transient=True)
+
+
+@contextmanager
+def _progress_bar(what: str, count: int) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal's stderr, told how many (parts) of `count` are done."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=count)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def _write(text: Iterable[str], output: str | None) -> None:

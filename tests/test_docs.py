@@ -33,7 +33,7 @@ from archcalc.report.records import SCHEMA_VERSION
 from archcalc.report.writers import SUFFIXES
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/counting.md", "docs/formats.md")
+PAGES = ("README.md", "docs/counting.md", "docs/formats.md", "docs/memory.md", "docs/verify.md")
 
 
 def text_of(page):
@@ -555,6 +555,7 @@ FORMATS_OF = {
     "explain": ["terminal", "markdown", "latex", "json"],
     "reproduce": ["terminal", "markdown", "csv", "json", "latex"],
     "paths": ["terminal", "markdown", "csv", "json", "latex"],
+    "memory": ["terminal", "markdown", "csv", "json", "latex"],
 }
 
 

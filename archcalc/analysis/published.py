@@ -145,6 +145,16 @@ def about(
     return tuple(own), tuple(said)
 
 
+def of_network(
+    label: str, figures: Collection[str], tables: Iterable[Published], resolve: Resolve
+) -> Iterator[Verdict]:
+    """Verdicts on those figures of one whole network, at the settings that its label tells."""
+    for table in tables:
+        for cell in table.cells:
+            if not cell.layer and cell.figure in figures and resolve(cell.network).label == label:
+                yield _of_cell(cell, table, resolve)
+
+
 def _base(request: str) -> str:
     return plain(request.partition("@")[0])
 

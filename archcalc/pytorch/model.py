@@ -70,7 +70,9 @@ class Block(nn.Module):
             found = self._modules[name](*[slots[slot] for slot in takes])  # type: ignore[misc]
             for slot in drops:
                 slots[slot] = None
-            for slot, one in zip(gives, [found] if len(gives) == 1 else found, strict=True):
+            for slot, one in zip(
+                gives, [found] if isinstance(found, Tensor) else found, strict=True
+            ):
                 slots[slot] = one
         found = [slots[slot] for slot in self.results]
         return found[0] if len(found) == 1 else tuple(found)

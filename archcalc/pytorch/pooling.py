@@ -96,7 +96,8 @@ def avg_pool(op: ops.AvgPool, inputs: Shapes) -> nn.Module:
     around = _around(op, inputs)
     padding = _padding(around)
     pool = of_rank(AVG_POOLS, len(around.kernel), op.kind)
-    if padding is None:
+    smaller = any(k > n for k, n in zip(around.kernel, inputs[0][1:], strict=True))
+    if padding is None or (smaller and pool is nn.AvgPool3d):  # it refuses that, the others don't
         return PaddedAvgPool(around, op.count_padding)
     module: nn.Module = pool(around.kernel, around.stride, padding, op.ceil, op.count_padding)
     return module

@@ -1,0 +1,311 @@
+"""Networks side by side: what each costs, as ratios to the first, and what papers print of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcalc.errors import ColumnError, did_you_mean, one_line, received
+from archcalc.report.columns import COLUMNS, Column
+from archcalc.report.figures import figure
+from archcalc.report.records import SCHEMA_VERSION, network, plain, record
+from archcalc.report.table import Line, Table
+from archcalc.report.verdicts import cell_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
+
+    from archcalc.analysis import Analysis
+    from archcalc.analysis.published import Verdict
+
+
+class Compared(NamedTuple):
+    """A network beside others: its figures, and the verdicts on what is printed of it."""
+
+    analysis: Analysis
+    printed: Sequence[Verdict]
+
+    @property
+    def name(self) -> str:
+        """The network with the settings that are not its own."""
+        return self.analysis.label
+
+    def accuracy(self, key: str) -> Accuracy | None:
+        """The printed accuracy (of `accuracy`, `top5`) of its own paper, else the first printed."""
+        found = [one for one in map(_accuracy, self.printed) if one and one.key == key]
+        paper = self.analysis.spec.paper if self.analysis.spec else {}
+        author, year = str(paper.get("authors", "")).partition(",")[0], str(paper.get("year", ""))
+        own = [one for one in found if author and author in one.source and year in one.source]
+        return next(iter(own or found), None)
+
+
+class Accuracy(NamedTuple):
+    """A share of right answers that is printed, and where; `key` is accuracy or top5.
+
+    `accuracy` is top-1 wherever a paper has both.
+    """
+
+    key: str
+    value: Fraction
+    source: str
+
+
+class _Figure(NamedTuple):
+    """A figure that networks are compared by; `sign` is 1 if less is better, -1 if more is."""
+
+    column: Column
+    get: Callable[[Compared], Any]
+    sign: int
+    more: str = ""  # the words of its ratio, which has a column where there are any
+    less: str = ""
+
+
+def _of_row(key: str, sign: int, more: str = "", less: str = "") -> _Figure:
+    column = COLUMNS[key]
+    return _Figure(column, lambda one: column.get(one.analysis.totals), sign, more, less)
+
+
+def _of_print(key: str, heading: str) -> _Figure:
+    def get(one: Compared) -> Any:
+        found = one.accuracy(key)
+        return float(found.value) if found else ""
+
+    return _Figure(Column(key, heading, "share", get, "printed accuracy"), get, -1)
+
+
+FIGURES = {
+    one.column.key: one
+    for one in (
+        _of_row("params", 1, "more", "fewer"),
+        _of_row("mult_adds", 1, "more", "fewer"),
+        _of_row("flops", 1, "more", "fewer"),
+        _of_row("depth", 0),
+        _of_row("weight_bytes", 1, "more", "less"),
+        _of_row("output_bytes", 1, "more", "less"),
+        _of_row("receptive_field", 0),
+        _of_print("accuracy", "Accuracy"),
+        _of_print("top5", "Top-5"),
+    )
+}
+DEFAULT = ("params", "mult_adds", "depth", "weight_bytes", "output_bytes", "accuracy")
+WITH_RATIO = ("params", "mult_adds")
+
+
+def comparison(
+    analyses: Sequence[Analysis],
+    printed: Sequence[Sequence[Verdict]],
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    format: str = "terminal",  # noqa: A002
+    *,
+    exact: bool = False,
+) -> Table:
+    """A line a network; `printed` are the verdicts on each. For machines raw figures and ratios.
+
+    Raises ColumnError for a column or sort key that networks are not compared by.
+    """
+    rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
+    figures = [_figure(key) for key in columns or DEFAULT]
+    first = rows[0]
+    shown = _sorted(rows, sort)
+    lines = tuple(Line(row, 0, row.name, False) for row in shown)
+    document = _document(rows)
+    if format in ("csv", "json"):
+        raw = tuple(_raw_columns(first))
+        return Table(raw, lines, None, "", (), False, document)
+    head = Column("name", "Network", "text", lambda row: row.name, "the network")
+    cells = [column for one in figures for column in _columns(one, rows, exact)]
+    return Table((head, *cells), lines, None, "", tuple(_notes(rows, figures)), False, document)
+
+
+def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
+    """What the tables print that have costs of several of the networks; None if none has."""
+    own = [[one for one in each if one.figure in ("params", "mult_adds")] for each in printed]
+    sources = Counter(source for each in own for source in {one.source for one in each})
+    shared = [source for source, count in sources.items() if count > 1]
+    found = [one for source in shared for each in own for one in each if one.source == source]
+    if not found:
+        return None
+    return cell_table("printed side by side", found)._replace(title="As tables print them")
+
+
+def _figure(key: str) -> _Figure:
+    if key in FIGURES:
+        return FIGURES[key]
+    hint = did_you_mean(key, FIGURES) or f"there are {', '.join(FIGURES)}"
+    raise ColumnError(f"expected a figure of networks, received {received(key)}", hint=hint)
+
+
+def _sorted(rows: list[Compared], sort: str | None) -> list[Compared]:
+    """The best first; those without the figure last."""
+    if sort is None:
+        return rows
+    one = _figure(sort)
+    if not one.column.is_number:
+        numeric = ", ".join(key for key, figure in FIGURES.items() if figure.column.is_number)
+        raise ColumnError(
+            f"expected a figure with numbers, received {received(sort)}",
+            hint=f"there are {numeric}",
+        )
+    having = [row for row in rows if one.get(row) != ""]
+    having.sort(key=one.get, reverse=one.sign < 0)
+    return having + [row for row in rows if one.get(row) == ""]
+
+
+# Columns for people.
+
+
+def _columns(one: _Figure, rows: list[Compared], exact: bool) -> Iterator[Column]:
+    column, values = one.column, [one.get(row) for row in rows]
+    numbers = [value for value in values if value != ""]
+    best = None
+    if one.sign and len(set(numbers)) > 1:
+        best = min(numbers) if one.sign > 0 else max(numbers)
+
+    def get(row: Compared) -> str:
+        value = one.get(row)
+        return ("*" if value == best else "") + figure(column, value, exact)
+
+    yield column._replace(style="label", get=get)
+    if one.column.key in WITH_RATIO:
+        heading = "of first" if len(rows) > 2 else f"of {rows[0].name}"
+        yield Column(f"{column.key}_ratio", heading, "label", _ratio_text(one, rows[0]), "")
+
+
+def _ratio_text(one: _Figure, first: Compared) -> Callable[[Compared], str]:
+    def get(row: Compared) -> str:
+        ratio = _ratio(one, row, first)
+        return "" if row is first or ratio is None else times(ratio)
+
+    return get
+
+
+def _ratio(one: _Figure, row: Compared, first: Compared) -> float | None:
+    """The figure over the first network's."""
+    value, base = one.get(row), one.get(first)
+    return value / base if base and value != "" else None
+
+
+def times(ratio: float) -> str:
+    """A ratio as a person reads it: 27.2x, 0.0368x; three digits."""
+    return f"{ratio:.3g}x" if ratio < 1000 else f"{ratio:,.0f}x"
+
+
+# Below the table.
+
+
+def _notes(rows: list[Compared], figures: Sequence[_Figure]) -> Iterator[str]:
+    if len(rows) > 1:
+        yield "* the least, of accuracies the most."
+    for row in rows[1:]:
+        said = list(filter(None, (_said(one, row, rows[0]) for one in figures)))
+        if said:
+            yield f"{row.name}: {', '.join(said)} than {rows[0].name}."
+    for one in figures:
+        if one.column.key in ACCURACIES:
+            yield from _sources(one.column, rows)
+    yield "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded."
+
+
+def _said(one: _Figure, row: Compared, first: Compared) -> str:
+    """27.2x fewer Mult-Adds."""
+    ratio = _ratio(one, row, first) if one.more else None
+    if not ratio or ratio == 1:
+        return ""
+    word, factor = (one.more, ratio) if ratio > 1 else (one.less, 1 / ratio)
+    heading = one.column.heading
+    name = heading if heading in ("Mult-Adds", "FLOPs") else heading.lower()
+    many = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
+    return f"{many}x {word} {name}"
+
+
+def _sources(column: Column, rows: list[Compared]) -> Iterator[str]:
+    for row in rows:
+        found = row.accuracy(column.key)
+        if found:
+            yield one_line(f"{column.heading} of {row.name}: {found.source}.")
+
+
+def _accuracy(one: Verdict) -> Accuracy | None:
+    """A verdict's accuracy, where it is a plain share of a network's answers."""
+    from archcalc.printed import printed
+
+    key = _KEYS.get(one.figure)
+    if key is None or one.layer:
+        return None
+    value = printed(one.printed)
+    if value.kind != "number" or not 0 < value.low < 1:  # a difference, or a bound
+        return None
+    where = f"{one.figure} {one.printed}, {one.source}"
+    where += f" ({one.protocol})" if one.protocol else ""
+    return Accuracy(key, 1 - value.low if "error" in one.figure else value.low, where)
+
+
+ACCURACIES = ("accuracy", "top5")
+_KEYS = {
+    "top1": "accuracy",
+    "top1_error": "accuracy",
+    "accuracy": "accuracy",
+    "error": "accuracy",
+    "top5": "top5",
+    "top5_error": "top5",
+}
+
+
+# For machines.
+
+
+def _raw_columns(first: Compared) -> Iterator[Column]:
+    yield Column("name", "name", "text", lambda row: row.name, "")
+    for key, one in FIGURES.items():
+        yield Column(key, key, "label", one.get, "")
+        if one.more:
+            get = _raw_ratio(one, first)
+            yield Column(f"{key}_ratio", f"{key}_ratio", "label", get, "")
+    for key in ACCURACIES:
+        yield Column(f"{key}_source", f"{key}_source", "label", _source_of(key), "")
+
+
+def _raw_ratio(one: _Figure, first: Compared) -> Callable[[Compared], Any]:
+    def get(row: Compared) -> Any:
+        ratio = _ratio(one, row, first)
+        return "" if ratio is None else ratio
+
+    return get
+
+
+def _source_of(key: str) -> Callable[[Compared], str]:
+    def get(row: Compared) -> str:
+        found = row.accuracy(key)
+        return found.source if found else ""
+
+    return get
+
+
+def _document(rows: list[Compared]) -> dict[str, Any]:
+    first = rows[0]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "networks": (
+            {
+                **network(row.analysis),
+                "totals": record(row.analysis.totals),
+                "ratios": {
+                    key: _ratio(one, row, first) for key, one in FIGURES.items() if one.more
+                },
+                "printed": [
+                    {
+                        "figure": one.figure,
+                        "printed": one.printed,
+                        "computed": plain(one.computed),
+                        "verdict": one.kind,
+                        "source": one.source,
+                        "protocol": one.protocol,
+                    }
+                    for one in row.printed
+                ],
+            }
+            for row in rows
+        ),
+    }
