@@ -1,0 +1,118 @@
+"""Devices: which there are, what they are called, how much memory they have."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import NamedTuple
+
+import torch
+
+from archcalc.errors import SettingError, did_you_mean, received
+
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+
+
+class Machine(NamedTuple):
+    """What a time was measured on and with."""
+
+    device: str
+    name: str
+    host: str
+    torch: str
+    cuda: str
+    threads: int
+    dtype: str
+    channels_last: bool
+    compiled: bool
+    date: str
+
+
+def available() -> list[str]:
+    """The devices that can be named here."""
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def find(name: str) -> torch.device:
+    """The device of that name; raises SettingError, never another device in its place."""
+    there = available()
+    wanted = f"{name}:0" if name == "cuda" else name
+    if wanted in there:
+        return torch.device(wanted)
+    kind = name.partition(":")[0]
+    why = ""
+    if kind == "cuda" and "cuda:0" not in there:
+        why = f" (PyTorch {torch.__version__} finds no CUDA here)"
+    hint = did_you_mean(name, there) if kind not in ("cuda", "mps") else None
+    raise SettingError(
+        f"--device: expected one of {', '.join(there)}, received {received(name)}{why}", hint=hint
+    )
+
+
+def usable(dtype: str, device: torch.device) -> torch.dtype:
+    """The dtype, if the device convolves in it; raises SettingError."""
+    if dtype not in DTYPES:
+        hint = did_you_mean(dtype, DTYPES)
+        raise SettingError(
+            f"--dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
+        )
+    kind: torch.dtype = getattr(torch, dtype)
+    try:
+        x = torch.ones(1, 1, 3, 3, device=device, dtype=kind)
+        torch.nn.functional.conv2d(x, x)
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingError(
+            f"--dtype: expected one that {device} computes in, received {received(dtype)} "
+            f"({reason})"
+        ) from None
+    return kind
+
+
+def device_name(device: torch.device) -> str:
+    """What its maker calls it."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return _cpu_name() if device.type == "cpu" else f"{_cpu_name()} ({device.type})"
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+            for line in stream:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can still be had on a device; None where that can't be known."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    try:
+        with open("/proc/meminfo", encoding="utf-8") as stream:
+            for line in stream:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,124 @@
+"""What a device can do at most: arithmetic by a large matrix product, memory by a large copy.
+
+Williams et al. 2009, "Roofline": a layer can't be faster than its operations over the arithmetic
+rate, nor than its bytes over the bandwidth. What calling a layer costs in itself is measured, too.
+All three are measured once for a device, its threads and a dtype, and kept in the user's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from archcalc.errors import OutputError
+from archcalc.pytorch.devices import synchronize
+from archcalc.report.writers import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archcalc.pytorch.devices import Machine
+
+VERSION = 1
+SECONDS = 0.3  # for each of the three
+COPIED = {"cuda": 2**29, "cpu": 2**27, "mps": 2**27}  # bytes: far beyond any cache
+SIDE = {"cuda": 8192, "cpu": 1536, "mps": 4096}
+
+
+class Roof(NamedTuple):
+    """FLOPs a second, bytes a second (read and written), and seconds that a call takes at least."""
+
+    flops: float
+    bandwidth: float
+    call: float
+
+    def bound(self, flops: int, moved: int, seconds: float) -> tuple[float, str]:
+        """The share of the roof that is reached, and what keeps the layer: the largest of three.
+
+        `flops` and `moved` (bytes) are the layer's, `seconds` what it took.
+        """
+        parts = {"arithmetic": flops / self.flops, "memory": moved / self.bandwidth}
+        name = max(parts, key=parts.__getitem__)
+        roof = parts[name]
+        if roof < self.call and seconds < 3 * self.call:
+            name = "overhead"
+        return roof / seconds, name
+
+
+def roof(machine: Machine, device: torch.device, dtype: torch.dtype) -> Roof:
+    """The device's roof: from the cache, or measured and put there."""
+    path, key = _path(), _key(machine)
+    known = _known(path)
+    if key in known:
+        return Roof(*known[key])
+    found = measured(device, dtype)
+    known[key] = list(found)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(str(path), [json.dumps(known, indent=1)])
+    except (OSError, OutputError):
+        pass  # a cache that can't be written is measured again
+    return found
+
+
+def _path() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "archcalc" / f"roofline-{VERSION}.json"
+
+
+def _key(machine: Machine) -> str:
+    parts = (machine.name, machine.device, machine.torch, machine.threads, machine.dtype)
+    return " | ".join(map(str, parts))
+
+
+def _known(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        key: values
+        for key, values in found.items()
+        if isinstance(values, list) and len(values) == 3 and all(_is_rate(one) for one in values)
+    }
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, float) and 0 < value < float("inf")
+
+
+@torch.inference_mode()
+def measured(device: torch.device, dtype: torch.dtype) -> Roof:
+    """The roof, measured now: the best of many, for a roof is what can be reached."""
+    side = SIDE[device.type]
+    a = torch.randn(side, side, device=device).to(dtype)
+    source = torch.ones(COPIED[device.type], device=device, dtype=torch.uint8)
+    target = torch.empty_like(source)
+    one = torch.ones(1, 1, 1, 1, device=device, dtype=dtype)
+    relu = torch.nn.ReLU()
+    return Roof(
+        2 * side**3 / _best(lambda: a @ a, device),
+        2 * len(source) / _best(lambda: target.copy_(source), device),
+        _best(lambda: relu(one), device),
+    )
+
+
+def _best(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the fastest call, synchronized; at least three are made."""
+    least, end, calls = float("inf"), perf_counter() + SECONDS, 0
+    call()
+    synchronize(device)
+    while calls < 3 or perf_counter() < end:
+        start = perf_counter()
+        call()
+        synchronize(device)
+        least = min(least, perf_counter() - start)
+        calls += 1
+    return least

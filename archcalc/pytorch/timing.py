@@ -1,0 +1,134 @@
+"""Samples of time, taken until their median is known well enough.
+
+One sample is one call, in seconds. The median's confidence interval is that of order statistics,
+which holds for any distribution of the samples: between the l-th and u-th of n sorted samples with
+l = n/2 - 1.96*sqrt(n)/2 and u = 1 + n/2 + 1.96*sqrt(n)/2 lies the true median with 95%.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import quantiles
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
+FEWEST = 8  # of samples, below which no interval is known
+
+
+class Timing(NamedTuple):
+    """Samples in seconds, in the order they were taken, and why there are no more.
+
+    `ended` is precise (the interval is as narrow as was asked for), budget or interrupted.
+    """
+
+    samples: tuple[float, ...]
+    ended: str
+
+    @property
+    def median(self) -> float:
+        ordered = sorted(self.samples)
+        half = len(ordered) // 2
+        return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the true median lies with 95%; all samples where they are few."""
+        ordered, n = sorted(self.samples), len(self.samples)
+        reach = 1.96 * math.sqrt(n) / 2
+        low, high = round(n / 2 - reach), round(1 + n / 2 + reach)  # the how-manieth
+        return ordered[max(low, 1) - 1], ordered[min(high, n) - 1]
+
+    @property
+    def uncertainty(self) -> float:
+        """Half the interval over the median; infinite where too few samples tell of none."""
+        if len(self.samples) < FEWEST:
+            return math.inf
+        low, high = self.interval
+        return (high - low) / 2 / self.median
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """A quarter of the samples lies below the first, a quarter above the second."""
+        if len(self.samples) < 2:
+            return self.samples[0], self.samples[0]
+        low, _, high = quantiles(self.samples, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def p90(self) -> float:
+        """90% of the samples lie below."""
+        if len(self.samples) < 2:
+            return self.samples[0]
+        return quantiles(self.samples, n=10, method="inclusive")[-1]
+
+    def differs_from(self, other: Timing) -> bool:
+        """Whether the intervals of the medians are apart: else the difference may be noise."""
+        (low, high), (least, most) = self.interval, other.interval
+        return high < least or most < low
+
+
+class Series:
+    """One of several things measured in turn: a call that gives its own seconds."""
+
+    def __init__(self, sample: Callable[[], float], target: float) -> None:
+        self.sample = sample
+        self.target = target
+        self.samples: list[float] = []
+        self.uncertainty = math.inf  # as it was when last looked at
+        self._looked = 0
+
+    def warm_up(self, seconds: float, fewest: int) -> None:
+        """Call until so much time has passed and so many calls are made."""
+        end, calls = perf_counter() + seconds, 0
+        while calls < fewest or perf_counter() < end:
+            self.sample()
+            calls += 1
+            if perf_counter() > end + 10 * seconds:  # one call takes longer than all of it
+                break
+
+    @property
+    def is_precise(self) -> bool:
+        """Whether the median is known well enough; looked at after every tenth more samples."""
+        if len(self.samples) >= max(1.1 * self._looked, FEWEST):
+            self._looked = len(self.samples)
+            self.uncertainty = Timing(tuple(self.samples), PRECISE).uncertainty
+        return self.uncertainty <= self.target
+
+
+def measure(
+    series: Sequence[Series],
+    *,
+    budget: float,
+    seen: Callable[[float], None] = lambda share: None,
+) -> list[Timing]:
+    """Sample each in turn (A B A B ...) until all are precise or the budget (seconds) is spent.
+
+    Drift of the machine hits all alike. At least one sample of each is taken; `seen` is told the
+    share of the work that is done. KeyboardInterrupt ends it with what there is, unless that is
+    nothing.
+    """
+    start = perf_counter()
+    ended = PRECISE
+    try:
+        while not all(one.is_precise for one in series):
+            if perf_counter() - start > budget and series[0].samples:
+                ended = BUDGET
+                break
+            for one in series:
+                one.samples.append(one.sample())
+            seen(_share(series, (perf_counter() - start) / budget))
+    except KeyboardInterrupt:
+        if not all(one.samples for one in series):
+            raise
+        ended = INTERRUPTED
+    return [Timing(tuple(one.samples), PRECISE if one.is_precise else ended) for one in series]
+
+
+def _share(series: Sequence[Series], spent: float) -> float:
+    """How far the slowest is: the interval narrows with the root of the samples."""
+    reached = [1.0 if one.is_precise else (one.target / one.uncertainty) ** 2 for one in series]
+    return min(1.0, max(spent, min(reached)))

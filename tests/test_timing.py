@@ -1,0 +1,143 @@
+"""Samples of time: their statistics, and when there are enough of them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archcalc.pytorch import timing
+from archcalc.pytorch.timing import BUDGET, INTERRUPTED, PRECISE, Series, Timing, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Clock:
+    """A clock that only samples move."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(timing, "perf_counter", lambda: self.now)
+
+    def takes(self, seconds: Iterator[float]) -> Series:
+        def sample() -> float:
+            own = next(seconds)
+            self.now += own
+            return own
+
+        return Series(sample, target=0.01)
+
+
+def test_the_interval_of_a_median() -> None:
+    """Tables of order statistics give the 40th and the 61st of 100 samples for 95%."""
+    samples = [float(i) for i in range(1, 101)]
+    random.Random(0).shuffle(samples)
+    found = Timing(tuple(samples), PRECISE)
+    assert found.interval == (40, 61)
+    assert found.median == 50.5
+    assert found.quartiles == (25.75, 75.25)
+    assert found.p90 == pytest.approx(90.1)
+
+
+@pytest.mark.parametrize("count", [10, 33, 100])
+def test_the_interval_holds_the_median_as_often_as_it_says(count: int) -> None:
+    generator = random.Random(1)
+    held = 0
+    for _ in range(1000):
+        samples = tuple(generator.expovariate(1) for _ in range(count))  # far from normal
+        low, high = Timing(samples, PRECISE).interval
+        held += low <= math.log(2) <= high
+    assert 930 <= held <= 995
+
+
+def test_few_samples_know_nothing() -> None:
+    assert Timing((1.0,) * 7, PRECISE).uncertainty == math.inf
+    assert Timing((1.0,) * 8, PRECISE).uncertainty == 0
+    one = Timing((2.0,), BUDGET)
+    assert (one.median, one.p90, one.quartiles, one.interval) == (2, 2, (2, 2), (2, 2))
+
+
+def test_differences_within_noise() -> None:
+    slow, fast = Timing((2.0, 2.1) * 20, PRECISE), Timing((1.0, 1.1) * 20, PRECISE)
+    noisy = Timing((1.05, 2.0) * 20, PRECISE)
+    assert slow.differs_from(fast)
+    assert fast.differs_from(slow)
+    assert not noisy.differs_from(slow)
+
+
+def test_it_ends_when_the_median_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    generator = random.Random(2)
+    series = clock.takes(1 + generator.uniform(-0.05, 0.05) for _ in itertools.count())
+    [found] = measure([series], budget=1000)
+    assert found.ended == PRECISE
+    assert found.uncertainty <= 0.01
+    assert 8 < len(found.samples) < 400
+    assert found.median == pytest.approx(1, abs=0.02)
+
+
+def test_it_ends_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    [found] = measure([clock.takes(itertools.cycle([1.0, 2.0]))], budget=30)
+    assert found.ended == BUDGET
+    assert 20 <= len(found.samples) <= 22
+
+
+def test_at_least_one_sample_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    found = measure([clock.takes(itertools.repeat(100.0)) for _ in range(3)], budget=1)
+    assert [one.samples for one in found] == [(100.0,)] * 3
+    assert {one.ended for one in found} == {BUDGET}
+
+
+def test_samples_are_taken_in_turn() -> None:
+    """A B A B: what drifts hits both alike."""
+    order: list[str] = []
+
+    def sampling(name: str) -> Series:
+        def sample() -> float:
+            order.append(name)
+            return 1.0
+
+        return Series(sample, 0.01)
+
+    measure([sampling("a"), sampling("b")], budget=10)
+    assert order == ["a", "b"] * (len(order) // 2)
+    assert len(order) >= 16
+
+
+def test_an_interruption_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    def interrupted(after: int) -> Iterator[float]:
+        yield from [1.0, 2.0] * after
+        raise KeyboardInterrupt
+
+    [found] = measure([clock.takes(interrupted(3))], budget=1000)
+    assert found == Timing((1.0, 2.0) * 3, INTERRUPTED)
+    with pytest.raises(KeyboardInterrupt):
+        measure([clock.takes(interrupted(0))], budget=1000)
+
+
+def test_warming_up_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    quick = clock.takes(itertools.repeat(0.1))
+    quick.warm_up(seconds=1, fewest=3)
+    assert clock.now == pytest.approx(1, abs=0.11)
+    slow = clock.takes(itertools.repeat(100.0))
+    slow.warm_up(seconds=1, fewest=3)
+    assert clock.now == pytest.approx(101, abs=0.2)
+    assert not quick.samples
+
+
+def test_progress_goes_from_nothing_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    shares: list[float] = []
+    measure([clock.takes(itertools.cycle([1.0, 1.5]))], budget=50, seen=shares.append)
+    assert all(0 <= share <= 1 for share in shares)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
