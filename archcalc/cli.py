@@ -112,7 +112,7 @@ ExactOption = Annotated[
 
 
 DeviceOption = Annotated[
-    str, typer.Option("--device", "-D", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.")
+    str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.")
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", help="Of the CPU; as PyTorch has them if left out.")
@@ -339,6 +339,16 @@ def compare(
     sort: Annotated[
         str | None, typer.Option("--sort", metavar="KEY", help="The best of a figure first.")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="Measure there, too: cpu, cuda, mps."),
+    ] = None,
+    threads: ThreadsOption = None,
+    channels_last: ChannelsLastOption = False,
+    compiled: CompileOption = False,
+    precision: PrecisionOption = 1.0,
+    budget: BudgetOption = 10.0,
+    warmup: WarmupOption = 3,
     settings: SetOption = None,
     input_shape: InputOption = None,
     batch: BatchOption = 1,
@@ -350,15 +360,38 @@ def compare(
 ) -> None:  # fmt: skip
     """Networks side by side."""
     from archcalc.api import printed_of
-    from archcalc.report.comparison import comparison, printed_together
+    from archcalc.report.comparison import Compared, comparison, printed_together
 
     chosen = _format(format_name, output, TABLE_FORMATS)
     analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
-    printed = [printed_of(one, specs=specs or ()) for one in analyses]
     keys = [key.strip() for key in columns.split(",") if key.strip()] if columns else None
-    tables = [comparison(analyses, printed, keys, sort, chosen, exact=exact)]
+    printed = [printed_of(one, specs=specs or ()) for one in analyses]
+    rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
+    comparison(rows, keys, sort)  # refused before anything is measured
+    failed = 0
+    if device is not None:
+        options = (device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup)
+        latencies = _latencies(analyses, options)
+        for i, latency in enumerate(latencies):
+            if isinstance(latency, ArchcalcError):
+                _complain(latency)
+                failed += 1
+            else:
+                rows[i] = rows[i]._replace(latency=latency)
+    tables = [comparison(rows, keys, sort, chosen, exact=exact)]
     together = None if chosen in ("csv", "json") else printed_together(printed)
     _write_tables(tables + ([together] if together else []), chosen, output, exact)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _latencies(analyses: Sequence[Analysis], options: tuple[Any, ...]) -> list[Any]:
+    """What each takes, measured in turn; or why it can't be."""
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    from archcalc.pytorch.latency import Options, interleaved
+
+    with _progress_bar("measuring", 1) as seen:
+        return list(interleaved(analyses, Options(*options), seen=seen))
 
 
 @app.command()

@@ -1,0 +1,90 @@
+"""`--as`: a table whose Mult-Adds and params are counted as a tool or a paper counts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archcalc.analysis.counted import CountedAnalysis, Counting, as_printed, as_tool
+from archcalc.analysis.published import about
+from archcalc.analysis.tools import TOOLS
+from archcalc.errors import SettingError, did_you_mean, one_line, plain, received
+from archcalc.printed import CONVENTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.analysis import Analysis
+    from archcalc.printed import Cell, Published
+
+PAPER = "paper"
+COUNTINGS = (*TOOLS, PAPER)
+
+# What the figures are called in a sentence.
+_FIGURES = {"mult_adds": "Mult-Adds", "params": "Params"}
+
+
+def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
+    """The analysis, its Mult-Adds and params counted as a tool does, or as the paper's tables do.
+
+    Raises SettingError for what is no tool, or where no source prints either figure.
+    """
+    if counting == PAPER:
+        return CountedAnalysis(analysis, _printed(analysis))
+    if counting not in TOOLS:
+        raise SettingError(
+            f"counting: expected one of {', '.join(COUNTINGS)}, received {received(counting)}",
+            hint=did_you_mean(counting, COUNTINGS),
+        )
+    return CountedAnalysis(analysis, as_tool(TOOLS[counting]))
+
+
+def _printed(analysis: Analysis) -> Counting:
+    """The convention of the first source that prints Mult-Adds or params of the network."""
+    for table in _tables(analysis):
+        words = {figure: _conventions(table, figure, analysis) for figure in _FIGURES}
+        if any(found is not None for found in words.values()):
+            source = one_line(table.source)
+            notes = tuple(_note(source, figure, words[figure]) for figure in _FIGURES)
+            return as_printed(source, words["params"] or (), words["mult_adds"] or (), notes)
+    raise SettingError(
+        "counting: expected a network of which a published source prints Mult-Adds or params, "
+        f"received {analysis.label}",
+        hint=f"there are also {', '.join(TOOLS)}",
+    )
+
+
+def _tables(analysis: Analysis) -> Sequence[Published]:
+    """What is printed of the network itself."""
+    if analysis.spec is None:
+        return ()
+    from archcalc.spec import library
+
+    names = library.names(analysis.spec)
+    if analysis.spec.variant is None:
+        names.append("")  # the one network of a file need not be named in it
+    tables, _ = about(names, library.with_printed(analysis.spec).published, ())
+    return tables
+
+
+def _conventions(table: Published, figure: str, analysis: Analysis) -> tuple[str, ...] | None:
+    """By which conventions a table prints a figure; None where it doesn't print it.
+
+    Its cell at these settings, else at the network's own, else the first; rather the network's
+    than a layer's.
+    """
+
+    def order(cell: Cell) -> tuple[bool, bool, bool]:
+        same = plain(cell.network) == plain(analysis.label)
+        return not same, "@" in cell.network, bool(cell.layer)
+
+    cells = sorted((cell for cell in table.cells if cell.figure == figure), key=order)
+    return cells[0].conventions if cells else None
+
+
+def _note(source: str, figure: str, words: tuple[str, ...] | None) -> str:
+    name = _FIGURES[figure]
+    if words is None:
+        return f"{name}: archcalc's; {source} prints none."
+    if not words:
+        return f"{name} as {source} counts them, which is as archcalc does."
+    return f"{name} as {source} counts them: {'; '.join(CONVENTIONS[word] for word in words)}."
