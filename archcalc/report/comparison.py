@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.errors import ColumnError, did_you_mean, one_line, received
 from archcalc.report.columns import COLUMNS, Column
 from archcalc.report.figures import figure
+from archcalc.report.profiling import duration, latency_record, machine_line
 from archcalc.report.records import SCHEMA_VERSION, network, plain, record
 from archcalc.report.table import Line, Table
 from archcalc.report.verdicts import cell_table
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.published import Verdict
+    from archcalc.pytorch.latency import Latency
 
 
 class Compared(NamedTuple):
-    """A network beside others: its figures, and the verdicts on what is printed of it."""
+    """A network beside others: its figures, the verdicts on what is printed of it, its latency."""
 
     analysis: Analysis
     printed: Sequence[Verdict]
+    latency: Latency | None = None
 
     @property
     def name(self) -> str:
@@ -57,8 +60,16 @@ class _Figure(NamedTuple):
     column: Column
     get: Callable[[Compared], Any]
     sign: int
-    more: str = ""  # the words of its ratio, which has a column where there are any
+    more: str = ""  # the words of its ratio
     less: str = ""
+
+    def text(self, value: Any, exact: bool) -> str:
+        """A value as people read it."""
+        if value != "" and self.column.key == "latency":
+            return duration(value)
+        if value != "" and self.column.key == "throughput":
+            return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+        return figure(self.column, value, exact)
 
 
 def _of_row(key: str, sign: int, more: str = "", less: str = "") -> _Figure:
@@ -74,9 +85,18 @@ def _of_print(key: str, heading: str) -> _Figure:
     return _Figure(Column(key, heading, "share", get, "printed accuracy"), get, -1)
 
 
+def _measured(key: str, heading: str, get: Callable[[Latency], float], sign: int) -> _Figure:
+    def value(one: Compared) -> Any:
+        return get(one.latency) if one.latency else ""
+
+    return _Figure(Column(key, heading, "ratio", value, ""), value, sign)
+
+
 FIGURES = {
     one.column.key: one
     for one in (
+        _measured("latency", "Time", lambda latency: latency.forward.median, 1),
+        _measured("throughput", "Inputs/s", lambda latency: latency.throughput, -1),
         _of_row("params", 1, "more", "fewer"),
         _of_row("mult_adds", 1, "more", "fewer"),
         _of_row("flops", 1, "more", "fewer"),
@@ -89,30 +109,30 @@ FIGURES = {
     )
 }
 DEFAULT = ("params", "mult_adds", "depth", "weight_bytes", "output_bytes", "accuracy")
-WITH_RATIO = ("params", "mult_adds")
+MEASURED = ("latency", "throughput")
+WITH_RATIO = ("params", "mult_adds", "latency")
 
 
 def comparison(
-    analyses: Sequence[Analysis],
-    printed: Sequence[Sequence[Verdict]],
+    rows: Sequence[Compared],
     columns: Sequence[str] | None = None,
     sort: str | None = None,
     format: str = "terminal",  # noqa: A002
     *,
     exact: bool = False,
 ) -> Table:
-    """A line a network; `printed` are the verdicts on each. For machines raw figures and ratios.
+    """A line a network, with ratios to the first; for machines raw figures.
 
     Raises ColumnError for a column or sort key that networks are not compared by.
     """
-    rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
-    figures = [_figure(key) for key in columns or DEFAULT]
+    default = (*DEFAULT, *MEASURED) if any(row.latency for row in rows) else DEFAULT
+    figures = [_figure(key) for key in columns or default]
     first = rows[0]
     shown = _sorted(rows, sort)
     lines = tuple(Line(row, 0, row.name, False) for row in shown)
     document = _document(rows)
     if format in ("csv", "json"):
-        raw = tuple(_raw_columns(first))
+        raw = tuple(_raw_columns(first, any(row.latency for row in rows)))
         return Table(raw, lines, None, "", (), False, document)
     head = Column("name", "Network", "text", lambda row: row.name, "the network")
     cells = [column for one in figures for column in _columns(one, rows, exact)]
@@ -137,10 +157,10 @@ def _figure(key: str) -> _Figure:
     raise ColumnError(f"expected a figure of networks, received {received(key)}", hint=hint)
 
 
-def _sorted(rows: list[Compared], sort: str | None) -> list[Compared]:
+def _sorted(rows: Sequence[Compared], sort: str | None) -> list[Compared]:
     """The best first; those without the figure last."""
     if sort is None:
-        return rows
+        return list(rows)
     one = _figure(sort)
     if not one.column.is_number:
         numeric = ", ".join(key for key, figure in FIGURES.items() if figure.column.is_number)
@@ -156,7 +176,7 @@ def _sorted(rows: list[Compared], sort: str | None) -> list[Compared]:
 # Columns for people.
 
 
-def _columns(one: _Figure, rows: list[Compared], exact: bool) -> Iterator[Column]:
+def _columns(one: _Figure, rows: Sequence[Compared], exact: bool) -> Iterator[Column]:
     column, values = one.column, [one.get(row) for row in rows]
     numbers = [value for value in values if value != ""]
     best = None
@@ -165,7 +185,7 @@ def _columns(one: _Figure, rows: list[Compared], exact: bool) -> Iterator[Column
 
     def get(row: Compared) -> str:
         value = one.get(row)
-        return ("*" if value == best else "") + figure(column, value, exact)
+        return ("*" if value == best else "") + one.text(value, exact)
 
     yield column._replace(style="label", get=get)
     if one.column.key in WITH_RATIO:
@@ -187,6 +207,9 @@ def _ratio(one: _Figure, row: Compared, first: Compared) -> float | None:
     return value / base if base and value != "" else None
 
 
+AGREES = 1.5  # a factor between the ratios of Mult-Adds and of time that is not worth a word
+
+
 def times(ratio: float) -> str:
     """A ratio as a person reads it: 27.2x, 0.0368x; three digits."""
     return f"{ratio:.3g}x" if ratio < 1000 else f"{ratio:,.0f}x"
@@ -195,17 +218,42 @@ def times(ratio: float) -> str:
 # Below the table.
 
 
-def _notes(rows: list[Compared], figures: Sequence[_Figure]) -> Iterator[str]:
+def _notes(rows: Sequence[Compared], figures: Sequence[_Figure]) -> Iterator[str]:
     if len(rows) > 1:
-        yield "* the least, of accuracies the most."
+        yield "* the least; of accuracies and inputs per second the most."
     for row in rows[1:]:
         said = list(filter(None, (_said(one, row, rows[0]) for one in figures)))
         if said:
             yield f"{row.name}: {', '.join(said)} than {rows[0].name}."
+        yield from _time_said(row, rows[0])
+    timed = next((row.latency for row in rows if row.latency), None)
+    if timed:
+        yield f"Time of a forward pass, batch {timed.batch}: {machine_line(timed.machine)}."
     for one in figures:
         if one.column.key in ACCURACIES:
             yield from _sources(one.column, rows)
     yield "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded."
+
+
+def _time_said(row: Compared, first: Compared) -> Iterator[str]:
+    """How the times compare, and whether that is what the Mult-Adds say."""
+    if row.latency is None or first.latency is None:
+        return
+    own, base = row.latency.forward, first.latency.forward
+    between = f"{row.name} and {first.name}"
+    if not own.differs_from(base):
+        yield f"{between}: the difference in time is within noise."
+        return
+    ratio = own.median / base.median
+    faster = f"{times(1 / ratio)} faster" if ratio < 1 else f"{times(ratio)} slower"
+    work = row.analysis.totals.mult_adds / max(first.analysis.totals.mult_adds, 1)
+    if not work:
+        yield f"{row.name}: {faster} than {first.name}."
+        return
+    less = f"{times(1 / work)} fewer" if work < 1 else f"{times(work)} more"
+    agree = max(ratio / work, work / ratio) < AGREES and (ratio < 1) == (work < 1)
+    verdict = "" if agree else "; Mult-Adds and time disagree"
+    yield f"{row.name}: {faster} than {first.name}, with {less} Mult-Adds{verdict}."
 
 
 def _said(one: _Figure, row: Compared, first: Compared) -> str:
@@ -220,7 +268,7 @@ def _said(one: _Figure, row: Compared, first: Compared) -> str:
     return f"{many}x {word} {name}"
 
 
-def _sources(column: Column, rows: list[Compared]) -> Iterator[str]:
+def _sources(column: Column, rows: Sequence[Compared]) -> Iterator[str]:
     for row in rows:
         found = row.accuracy(column.key)
         if found:
@@ -256,11 +304,13 @@ _KEYS = {
 # For machines.
 
 
-def _raw_columns(first: Compared) -> Iterator[Column]:
+def _raw_columns(first: Compared, timed: bool) -> Iterator[Column]:
     yield Column("name", "name", "text", lambda row: row.name, "")
     for key, one in FIGURES.items():
+        if key in MEASURED and not timed:
+            continue
         yield Column(key, key, "label", one.get, "")
-        if one.more:
+        if one.more or key == "latency":
             get = _raw_ratio(one, first)
             yield Column(f"{key}_ratio", f"{key}_ratio", "label", get, "")
     for key in ACCURACIES:
@@ -283,7 +333,7 @@ def _source_of(key: str) -> Callable[[Compared], str]:
     return get
 
 
-def _document(rows: list[Compared]) -> dict[str, Any]:
+def _document(rows: Sequence[Compared]) -> dict[str, Any]:
     first = rows[0]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -292,8 +342,11 @@ def _document(rows: list[Compared]) -> dict[str, Any]:
                 **network(row.analysis),
                 "totals": record(row.analysis.totals),
                 "ratios": {
-                    key: _ratio(one, row, first) for key, one in FIGURES.items() if one.more
+                    key: _ratio(one, row, first)
+                    for key, one in FIGURES.items()
+                    if one.more or (key == "latency" and row.latency)
                 },
+                "latency": latency_record(row.latency) if row.latency else None,
                 "printed": [
                     {
                         "figure": one.figure,
