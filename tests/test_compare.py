@@ -6,10 +6,10 @@ import csv
 import json
 
 import pytest
+from command import run
 
 import archcalc
 from archcalc.api import printed_of
-from command import run
 
 
 def records(*arguments: str) -> list[dict[str, str]]:
@@ -68,7 +68,7 @@ def test_the_best_is_marked() -> None:
 
 
 def test_accuracies_are_those_that_are_printed() -> None:
-    """Howard et al. 2017, Table 8: 70.6%; Simonyan & Zisserman 2014, Table 3, D: 27.0% top-1 error."""
+    """Howard et al. 2017, Table 8: 70.6%; Simonyan & Zisserman 2014, Table 3, D: 27.0% error."""
     mobilenet, vgg, small = records("mobilenet", "vgg16", "mobilenet@alpha=0.75,resolution=160")
     assert float(mobilenet["accuracy"]) == pytest.approx(0.706)
     assert float(vgg["accuracy"]) == pytest.approx(1 - 0.27)

@@ -41,14 +41,14 @@ ROW = [
     "name", "kind", "type", "block", "input", "output", "inputs", "outputs", "kernel", "stride",
     "padding", "dilation", "groups", "arguments", "parameters", "params", "buffers", "mult_adds",
     "flops", "operations", "connections", "neurons", "output_elements", "output_bytes",
-    "weight_bytes", "bytes_moved", "arithmetic_intensity", "depth", "receptive_field", "share",
-    "params_share", "shared_with", "times", "source",
+    "weight_bytes", "bytes_moved", "live_bytes", "saved_bytes", "arithmetic_intensity", "depth",
+    "receptive_field", "share", "params_share", "shared_with", "times", "source",
 ]  # fmt: skip
 PARAMETER = ["layer", "name", "shape", "size", "trainable"]
 FIELD = ["size", "stride", "start", "aligned", "uniform"]
 SUMMED = [
     "params", "buffers", "mult_adds", "flops", "connections", "neurons", "output_elements",
-    "output_bytes", "weight_bytes", "bytes_moved", *OPERATIONS,
+    "output_bytes", "weight_bytes", "bytes_moved", "saved_bytes", *OPERATIONS,
 ]  # fmt: skip
 
 TINY = "input: [1, 8, 8]\nlayers: [conv: {name: only, out: 2, kernel: 3}]\n"
@@ -132,6 +132,8 @@ def test_json_of_a_layer_in_full() -> None:
         "output_bytes": 2 * 2 * 186_624,
         "weight_bytes": 2 * 307_456,
         "bytes_moved": moved,
+        "live_bytes": 2 * 2 * (96 + 256) * 27 * 27,
+        "saved_bytes": 2 * 2 * 96 * 27 * 27,
         "depth": 1,
         "receptive_field": {"size": [51, 51], "stride": [8, 8], "start": [-16, -16],
                             "aligned": True, "uniform": True},

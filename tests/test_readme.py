@@ -55,7 +55,7 @@ def documented_options():
     """The table of options: (long, short) names with the commands that take them."""
     rows = re.findall(r"^\| (`--.*?) \| (.*?) \| .* \|$", README, re.MULTILINE)
     for names, of in rows:
-        long, *short = re.findall(r"-+[a-z]+", names)
+        long, *short = re.findall(r"(?<![a-z])-+[a-z]+(?:-[a-z]+)*", names)
         yield (long, tuple(short)), of.split(", ")
 
 

@@ -15,6 +15,7 @@ from archcalc.graph import Graph, Node, Scope
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from archcalc.analysis.memory import Memory
     from archcalc.analysis.receptive_field import State
     from archcalc.spec.model import Spec
 
@@ -64,6 +65,13 @@ class Analysis:
         return receptive_fields(self.graph)
 
     @cached_property
+    def memory(self) -> Memory:
+        """What is alive at each layer and what training keeps, found when first asked for."""
+        from archcalc.analysis.memory import Memory
+
+        return Memory(self)
+
+    @cached_property
     def blocks(self) -> list[Row]:
         """Every scope below the network, outer ones first."""
         scopes = [scope for scope in self.graph.root.walk() if scope.parent is not None]
@@ -79,6 +87,11 @@ class Analysis:
 
     def row(self, node: Node) -> Row:
         return self.layers[node.index - 1]
+
+    def folded(self, head: Node, nodes: tuple[Node, ...]) -> Row:
+        """One row for a layer and those that follow it."""
+        costs = total(self.row(node).costs for node in (head, *nodes))
+        return Row(self, costs, node=head, folded=nodes)
 
     def depth_of(self, scope: Scope) -> Depth:
         """Weight layers on a block's longest path, as the sum of its parts."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archcalc.analysis.analysis import Analysis
+    from archcalc.analysis.memory import Memory
     from archcalc.analysis.rows import Row
     from archcalc.errors import Place
     from archcalc.graph import Node
@@ -151,6 +152,15 @@ def _bytes(row: Row, node: Node) -> Iterator[Derivation]:
     yield _derivation("output bytes", costs.output_bytes(batch, size))
     yield _derivation("weight bytes", costs.weight_bytes(size))
     yield _derivation("bytes moved", costs.bytes_moved(batch, size))
+    yield from _memory(row.analysis.memory, node)
+
+
+def _memory(memory: Memory, node: Node) -> Iterator[Derivation]:
+    """What is alive while the layer runs, and what it adds to that which training keeps."""
+    yield _derivation("live bytes", memory.live_bytes(node))
+    kept = memory.kept[node.index]
+    others = f" (the rest counted at {', '.join(kept.counted_at)})" if kept.counted_at else ""
+    yield _derivation(f"saved bytes{others}", kept.bytes)
 
 
 def _output_elements(node: Node) -> Derived:
@@ -196,6 +206,7 @@ _SUMMED = {
     "output bytes": "output_bytes",
     "weight bytes": "weight_bytes",
     "bytes moved": "bytes_moved",
+    "saved bytes": "saved_bytes",
 }
 
 
@@ -208,9 +219,20 @@ def _block(row: Row) -> Iterator[Derivation]:
         derived = Sum(constant(count) for _, count in terms)
         symbols = " + ".join(name for name, _ in terms) or "0"
         yield Derivation(quantity, symbols, derived.text(), getattr(row, attribute))
+    yield _most_alive(row)
     yield from _ratios(row)
     assert row.scope is not None
     yield _derivation("depth", row.analysis.depth_of(row.scope))
+
+
+def _most_alive(row: Row) -> Derivation:
+    """The live bytes at the layer that has most of them."""
+    assert row.scope is not None
+    nodes = list(row.scope.nodes())
+    if not nodes:  # a branch without layers
+        return _derivation("live bytes, the most", constant(0))
+    memory = row.analysis.memory
+    return _derivation("live bytes, the most", memory.live_bytes(memory.most(nodes)))
 
 
 # Receptive fields.

@@ -10,7 +10,7 @@ from archcalc.graph import Node, Scope
 from archcalc.ops.window import Fractional, Sliding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.costs import Costs
@@ -196,6 +196,25 @@ class Row:
     def bytes_moved(self) -> int:
         """Bytes each layer reads (inputs, weights) and writes (outputs), once each."""
         return self.costs.bytes_moved(self.analysis.batch, self.analysis.itemsize).number
+
+    @property
+    def live_bytes(self) -> int:
+        """Bytes of activations alive while it runs at inference; the most of several layers'."""
+        live = self.analysis.memory.live
+        return max((live[node.index] for node in self._nodes), default=0)
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes that training keeps for the backward pass and no earlier layer keeps already."""
+        saved = self.analysis.memory.saved
+        return sum(saved[node.index] for node in self._nodes)
+
+    @property
+    def _nodes(self) -> Iterable[Node]:
+        """The layers whose figures the row's are."""
+        if self.node is not None:
+            return (self.node, *self.folded)
+        return self.scope.nodes() if self.scope else ()
 
     @property
     def arithmetic_intensity(self) -> float:

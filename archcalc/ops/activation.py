@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archcalc.formula import Derived, formula
+from archcalc.formula import Derived, constant, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
+    INPUT,
+    OUTPUT,
     Dimensions,
     Parameter,
+    Saved,
     Shapes,
     Unweighted,
     Weightless,
@@ -18,14 +21,21 @@ from archcalc.ops.base import (
 from archcalc.ops.window import POINTWISE, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Elementwise(Weightless):
-    """A function of each element; `each` counts its operations by kind."""
+    """A function of each element; `each` counts its operations by kind.
+
+    Its derivative is told by the element it took or, as `kept` says, by the one it gave.
+    """
 
     role = "activation"
     each: ClassVar[dict[str, int]]
+    kept: ClassVar[tuple[Saved, ...]] = (INPUT,)
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return self.kept
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         return inputs
@@ -46,6 +56,8 @@ class ReLU(Elementwise):
 
     kind = "relu"
     title = "ReLU"
+    kept = (OUTPUT,)
+    overwrites = True
     each: ClassVar = {"comparisons": 1}
 
 
@@ -54,6 +66,7 @@ class ReLU6(Elementwise):
 
     kind = "relu6"
     title = "ReLU6"
+    overwrites = True
     each: ClassVar = {"comparisons": 2}
 
 
@@ -62,6 +75,7 @@ class LeakyReLU(Elementwise):
 
     kind = "leakyrelu"
     title = "leaky ReLU"
+    overwrites = True
     each: ClassVar = {"comparisons": 1, "multiplications": 1}
     slope: float = f.real(0.01, doc="slope for negative inputs")
 
@@ -89,12 +103,16 @@ class PReLU(Unweighted):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"comparisons": per_output(outputs), "multiplications": per_output(outputs)}
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (INPUT,)
+
 
 class ELU(Elementwise):
     """x where positive, alpha*(exp(x) - 1) elsewhere."""
 
     kind = "elu"
     title = "ELU"
+    overwrites = True
     each: ClassVar = {"comparisons": 1, "transcendentals": 1, "additions": 1, "multiplications": 1}
     alpha: float = f.real(1, doc="alpha")
 
@@ -104,6 +122,7 @@ class Sigmoid(Elementwise):
 
     kind = "sigmoid"
     title = "sigmoid"
+    kept = (OUTPUT,)
     each: ClassVar = {"transcendentals": 1, "additions": 1, "divisions": 1}
 
 
@@ -112,6 +131,7 @@ class Tanh(Elementwise):
 
     kind = "tanh"
     title = "tanh"
+    kept = (OUTPUT,)
     each: ClassVar = {"transcendentals": 1}
 
 
@@ -124,12 +144,16 @@ class ScaledTanh(Elementwise):
     amplitude: float = f.real(1.7159, doc="A")
     slope: float = f.real(2 / 3, doc="S")
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (Saved("tanh", elements=per_output(outputs)),)  # before A
+
 
 class HardSigmoid(Elementwise):
     """min(max(x + 3, 0), 6)/6 (Howard et al. 2019)."""
 
     kind = "hardsigmoid"
     title = "hard sigmoid"
+    overwrites = True
     each: ClassVar = {"additions": 1, "comparisons": 2, "divisions": 1}
 
 
@@ -138,6 +162,7 @@ class HardSwish(Elementwise):
 
     kind = "hardswish"
     title = "hard swish"
+    overwrites = True
     each: ClassVar = {"additions": 1, "comparisons": 2, "divisions": 1, "multiplications": 1}
 
 
@@ -146,6 +171,7 @@ class SiLU(Elementwise):
 
     kind = "silu"
     title = "SiLU"
+    overwrites = True
     each: ClassVar = {"transcendentals": 1, "additions": 1, "divisions": 1, "multiplications": 1}
 
 
@@ -170,6 +196,7 @@ class Complement(Elementwise):
 
     kind = "complement"
     title = "1 - x"
+    kept = ()
     each: ClassVar = {"additions": 1}
 
 
@@ -193,6 +220,9 @@ class Softmax(Weightless):
             "divisions": per_output(outputs),
         }
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (OUTPUT,)
+
 
 def _less_one_a_vector(outputs: Shapes) -> Derived:
     """n-1 additions for each vector of n channels."""
@@ -210,3 +240,14 @@ class Dropout(Elementwise):
     role = "dropout"
     each: ClassVar = {}
     rate: float = f.real(0.5, doc="share of elements that training drops", maximum=1)
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        """The mask, in the network's dtype; one zero does where all is dropped."""
+        if self.rate == 0:
+            return ()
+        if self.rate == 1:
+            return (Saved("mask", elements=constant(1), each=False),)
+        return (Saved("mask", elements=per_output(outputs)),)
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return not training or self.rate == 0

@@ -10,9 +10,11 @@ from archcalc.formula import Derived, Formula, Sum, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
     AXIS_WORDS,
+    INPUT,
     Dimensions,
     Op,
     Parameter,
+    Saved,
     Shape,
     Shapes,
     axes,
@@ -34,7 +36,7 @@ from archcalc.ops.window import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Slid(NamedTuple):
@@ -109,6 +111,43 @@ def padding_words(op: Any, sizes: tuple[int, ...]) -> dict[str, Derived]:
         f"padding, {word}, both sides": same_padding(n, slide)
         for word, n, slide in zip(words, sizes, slides(op, sizes), strict=True)
     }
+
+
+def pads_itself(op: Any, shape: Shape, *, pool: bool = False) -> bool:
+    """Whether PyTorch's modules take such padding: one number for both sides of an axis.
+
+    Pools take at most half the kernel. Otherwise the input is padded before it comes in.
+    """
+    _, own, windows = slid(op, shape[1:])
+    return all(_takes(slide, window, pool) for slide, window in zip(own, windows, strict=True))
+
+
+def padded(op: Any, shape: Shape) -> Saved:
+    """The padded copy of the input; the input itself where there is no padding."""
+    sizes = _padded_sizes(op, shape[1:])
+    if sizes == shape[1:]:
+        return INPUT
+    text, values = elements((shape[0], *sizes), "in")
+    return Saved("padded input", elements=formula(text)(**values))
+
+
+def _padded_sizes(op: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The spatial sizes with their padding, and with what windows overhang in ceil mode."""
+    _, own, windows = slid(op, sizes)
+    return tuple(
+        (size.number - 1) * slide.stride + slide.reach
+        if slide.ceil and not isinstance(slide.padding, str)
+        else n + window.before + window.after
+        for n, size, slide, window in zip(sizes, slide_sizes(op, sizes), own, windows, strict=True)
+    )
+
+
+def _takes(slide: Slide, window: Sliding, pool: bool) -> bool:
+    """Whether modules take this padding; of words those that are the same for every input."""
+    if slide.padding in ("same", "same_tf"):
+        fits = slide.stride == 1 and slide.reach % 2 == 1
+        return fits and (not pool or 2 * (slide.reach // 2) <= slide.kernel)
+    return window.before == window.after and (not pool or 2 * window.before <= slide.kernel)
 
 
 class _Counts(NamedTuple):
@@ -260,6 +299,14 @@ class Conv(_Convolution):
         del values["c_out"]
         return formula(text.replace("c_out", once))(**values)
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        """Its input; with a table, the maps that the rows name, each as often as it is named."""
+        if self.table is None:
+            return (INPUT if pads_itself(self, inputs[0]) else padded(self, inputs[0]),)
+        maps = sum(len(row) for rows in self.table for row in rows)
+        text, values = elements((maps, *_padded_sizes(self, inputs[0][1:])), "in")
+        return (Saved("maps", elements=formula(text)(**values)),)
+
 
 def _sizes(rows: tuple[tuple[int, ...], ...]) -> dict[int, int]:
     """How many rows there are of each length, in the order they come."""
@@ -323,3 +370,6 @@ class ConvTranspose(_Convolution):
     def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
         weights = self.mult_adds(inputs, outputs)
         return Sum([weights, per_output(outputs)]) if self.bias else weights
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (INPUT,)

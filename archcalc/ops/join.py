@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import LayerError
 from archcalc.ops import fields as f
-from archcalc.ops.base import Dimensions, Shapes, Weightless, per_output, spelled
+from archcalc.ops.base import (
+    Dimensions,
+    Saved,
+    Shape,
+    Shapes,
+    Weightless,
+    per_output,
+    spelled,
+)
 from archcalc.ops.window import HELD, POINTWISE, Nearest, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from archcalc.formula import Derived
 
@@ -37,6 +46,12 @@ class Add(Weightless):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"additions": per_output(outputs, "(n - 1)", n=len(inputs))}
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return ()
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return len(inputs) == 1
+
 
 class Multiply(Weightless):
     """The product of several inputs, a gate among them where there is one.
@@ -54,7 +69,7 @@ class Multiply(Weightless):
     gates: Any = f.sizes((), doc="which inputs are gates, counted from 0", minimum=0)
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
-        largest = max(inputs, key=lambda shape: (len(shape), shape))
+        largest = reduce(_larger, inputs)
         for shape in inputs:
             if not _spreads(shape, largest):
                 raise LayerError(
@@ -74,6 +89,30 @@ class Multiply(Weightless):
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"multiplications": per_output(outputs, "(n - 1)", n=len(inputs))}
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        """Of each product the factor beside the one that a gradient goes back to.
+
+        Factors are multiplied one after another; the products in between are factors, too.
+        """
+        left, shape, traced = Saved("input"), inputs[0], followed[0]
+        found: list[Saved] = []
+        for port in range(1, len(inputs)):
+            if traced:
+                found.append(Saved("input", port))
+            if followed[port]:
+                found.append(left)
+            shape, traced = _larger(shape, inputs[port]), traced or followed[port]
+            left = Saved(f"product {port}", elements=per_output((shape,)))
+        return found
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return len(inputs) == 1
+
+
+def _larger(one: Shape, other: Shape) -> Shape:
+    """The shape of the product of two factors."""
+    return max(one, other, key=lambda shape: (len(shape), shape))
 
 
 def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:

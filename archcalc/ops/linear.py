@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 from archcalc.errors import LayerError
 from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
-from archcalc.ops.base import Dimensions, Op, Parameter, Shapes, per_output, spelled
+from archcalc.ops.base import (
+    INPUT,
+    Dimensions,
+    Op,
+    Parameter,
+    Saved,
+    Shapes,
+    per_output,
+    spelled,
+)
 from archcalc.ops.window import WHOLE, Windows, given
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Linear(Op):
@@ -56,6 +65,9 @@ class Linear(Op):
     def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
         return per_output(outputs)
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (INPUT,)
+
 
 class RBF(Op):
     """Euclidean radial basis functions with fixed centres (LeCun et al. 1998, equation 7)."""
@@ -97,3 +109,6 @@ class RBF(Op):
 
     def neurons(self, inputs: Shapes, outputs: Shapes) -> Derived:
         return per_output(outputs)
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (Saved("differences", elements=per_output(outputs, "n", n=inputs[0][0])),)

@@ -8,8 +8,10 @@ from archcalc.errors import LayerError
 from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
+    INPUT,
     Dimensions,
     Parameter,
+    Saved,
     Shapes,
     Unweighted,
     Weightless,
@@ -19,7 +21,7 @@ from archcalc.ops.base import (
 from archcalc.ops.window import POINTWISE, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class _Norm(Unweighted):
@@ -56,6 +58,10 @@ class BatchNorm(_Norm):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"multiplications": per_output(outputs), "additions": per_output(outputs)}
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        statistics = formula("2*c")(c=inputs[0][0])  # the batch's mean and deviation
+        return INPUT, Saved("statistics", elements=statistics, each=False)
+
 
 class _Statistics(_Norm):
     """Norms whose mean and variance come from the input itself, over groups of m elements.
@@ -77,6 +83,10 @@ class _Statistics(_Norm):
             "divisions": formula(f"{text} + 2*g")(**values),
             "transcendentals": formula("g")(g=values["g"]),
         }
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        statistics = formula("2*g")(g=self._groups(inputs))
+        return INPUT, Saved("statistics", elements=statistics)
 
 
 def _without(values: dict[str, int], name: str) -> dict[str, int]:
@@ -150,3 +160,13 @@ class LRN(Weightless):
             "transcendentals": per_output(outputs),
             "divisions": per_output(outputs),
         }
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        """The input, and what lies between it and the output: PyTorch composes it of five steps."""
+        text, values = elements((inputs[0][0] + self.size - 1, *inputs[0][1:]))
+        return (
+            INPUT,
+            Saved("squares", elements=formula(text)(**values)),  # with zeros around the channels
+            Saved("sums", elements=per_output(outputs)),
+            Saved("powers", elements=per_output(outputs)),
+        )

@@ -9,9 +9,13 @@ from archcalc.errors import LayerError
 from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
+    INDEX_BYTES,
+    INPUT,
     Dimensions,
     Op,
     Parameter,
+    Saved,
+    Shape,
     Shapes,
     Weightless,
     axes,
@@ -21,7 +25,15 @@ from archcalc.ops.base import (
     spatial,
     spelled,
 )
-from archcalc.ops.conv import kernel_text, padding_words, slid, slide_sizes, slides
+from archcalc.ops.conv import (
+    kernel_text,
+    padded,
+    padding_words,
+    pads_itself,
+    slid,
+    slide_sizes,
+    slides,
+)
 from archcalc.ops.window import (
     HELD,
     WHOLE,
@@ -34,7 +46,7 @@ from archcalc.ops.window import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class _Pool(Weightless):
@@ -83,6 +95,7 @@ class MaxPool(_Pool):
     title = "max pool"
     dilation: int | tuple[int, ...] = f.sizes(1, doc="distance between window elements")
     switches: bool = f.boolean(False, doc="give the places of the maxima as a second tensor")
+    indices = frozenset({"switches"})
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -94,6 +107,12 @@ class MaxPool(_Pool):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         text, values = self._window_text(inputs)
         return {"comparisons": per_output(outputs, f"({text} - 1)", **values)}
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        places = Saved("places", elements=per_output(outputs), size=INDEX_BYTES)
+        if not pads_itself(self, inputs[0], pool=True):
+            return padded(self, inputs[0]), places
+        return INPUT, (Saved("output", 1) if self.switches else places)
 
 
 class AvgPool(_Pool):
@@ -111,6 +130,18 @@ class AvgPool(_Pool):
             "additions": per_output(outputs, f"({text} - 1)", **values),
             "divisions": per_output(outputs),
         }
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        if pads_itself(self, inputs[0], pool=True) and not self._is_larger(inputs[0]):
+            return (INPUT,)
+        text, values = elements((1, *outputs[0][1:]))
+        divisors = Saved("divisors", elements=formula(text)(**values), each=False)
+        return padded(self, inputs[0]), divisors
+
+    def _is_larger(self, shape: Shape) -> bool:
+        """Whether the window is larger than its input, which PyTorch refuses of three axes."""
+        kernel = per_axis(self.kernel, len(shape) - 1, "kernel")
+        return len(kernel) == 3 and any(k > n for k, n in zip(kernel, shape[1:], strict=True))
 
 
 class _Adaptive(Weightless):
@@ -163,6 +194,9 @@ class AdaptiveAvgPool(_Adaptive):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"additions": self._but_one(inputs, outputs), "divisions": per_output(outputs)}
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return () if self.windows(inputs) == (WHOLE,) else (INPUT,)  # a mean needs its sizes only
+
 
 class AdaptiveMaxPool(_Adaptive):
     """Max pooling to a given size."""
@@ -172,6 +206,9 @@ class AdaptiveMaxPool(_Adaptive):
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"comparisons": self._but_one(inputs, outputs)}
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return INPUT, Saved("places", elements=per_output(outputs), size=INDEX_BYTES)
 
 
 class _Global(Weightless):
@@ -200,6 +237,9 @@ class GlobalAvgPool(_Global):
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"additions": self._but_one(inputs), "divisions": per_output(outputs)}
 
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return ()  # a mean needs its sizes only
+
 
 class GlobalMaxPool(_Global):
     """Global max pooling."""
@@ -209,6 +249,9 @@ class GlobalMaxPool(_Global):
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {"comparisons": self._but_one(inputs)}
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return INPUT, Saved("places", elements=per_output(outputs), size=INDEX_BYTES)
 
 
 class Subsample(Op):
@@ -263,6 +306,10 @@ class Subsample(Op):
 
     def _window_text(self, inputs: Shapes) -> tuple[str, dict[str, int]]:
         return kernel_text(per_axis(self.kernel, len(inputs[0]) - 1, "kernel"))
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        sums = Saved("sums", elements=per_output(outputs))
+        return (padded(self, inputs[0]), sums) if followed[0] else (sums,)
 
 
 class MaxUnpool(Weightless):
@@ -321,6 +368,9 @@ class MaxUnpool(Weightless):
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {}
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return (Saved("input", 1),)  # the switches
 
 
 def _back(slide: Slide) -> Fractional:

@@ -9,6 +9,7 @@ from archcalc.formula import Derived, Sum, constant, formula
 from archcalc.ops import fields as f
 from archcalc.ops.base import (
     Dimensions,
+    Saved,
     Shapes,
     Weightless,
     elements,
@@ -29,11 +30,11 @@ from archcalc.ops.window import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class _Move(Weightless):
-    """Moving data is 0 operations."""
+    """Moving data is 0 operations, and going back needs to know no values."""
 
     role = "shape"
 
@@ -42,6 +43,9 @@ class _Move(Weightless):
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         return {}
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return ()
 
 
 class Input(_Move):
@@ -68,6 +72,9 @@ class Identity(_Move):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         return inputs
 
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return True
+
 
 class Flatten(_Move):
     """All elements as one vector; each still sees what it saw before."""
@@ -78,6 +85,9 @@ class Flatten(_Move):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         text, values = elements(inputs[0], "in")
         return ((formula(text)(**values),),)
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return True
 
 
 class ChannelShuffle(_Move):
@@ -93,6 +103,9 @@ class ChannelShuffle(_Move):
                 f"groups: expected a divisor of the {inputs[0][0]} channels, received {self.groups}"
             )
         return inputs
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return self.groups in (1, inputs[0][0])  # nothing changes its place
 
 
 class Pad(_Move):
@@ -169,6 +182,9 @@ class Slice(_Move):
         ranks = range(1, len(inputs[0]))
         return (tuple(own if axis == self.axis else Sliding(1) for axis in ranks),)
 
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return True
+
 
 def _axis_size(shape: tuple[int, ...], axis: int) -> int:
     if axis >= len(shape):
@@ -209,6 +225,9 @@ class Split(_Move):
                 f"parts: expected a sum of {channels}, the channels, received {sum(self.parts)}"
             )
         return tuple((given(part), *rest) for part in self.parts)
+
+    def is_view(self, inputs: Shapes, training: bool) -> bool:
+        return True
 
 
 class Upsample(Weightless):
@@ -251,6 +270,9 @@ class Upsample(Weightless):
             "multiplications": per_output(outputs, "m", m=corners),
             "additions": per_output(outputs, "(m - 1)", m=corners),
         }
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        return ()
 
 
 def _nearest(n: int, m: int) -> AxisWindow:

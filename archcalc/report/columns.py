@@ -141,6 +141,8 @@ _ALL = (
     Column("output_bytes", "Activations", "bytes", lambda row: row.output_bytes, "bytes of outputs"),
     Column("weight_bytes", "Weights", "bytes", lambda row: row.weight_bytes, "bytes of params and buffers"),
     Column("bytes_moved", "Moved", "bytes", lambda row: row.bytes_moved, "bytes read and written"),
+    Column("live_bytes", "Alive", "bytes", lambda row: row.live_bytes, "bytes alive at inference"),
+    Column("saved_bytes", "Saved", "bytes", lambda row: row.saved_bytes, "bytes kept for training"),
     Column(
         "arithmetic_intensity", "MAC/byte", "ratio", lambda row: row.arithmetic_intensity,
         "Mult-Adds per byte moved",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archcalc.report.table import Table
 
 SCHEMA_VERSION = 1
+MULT_ADDS = "multiply-accumulates of convolution and linear kinds, bias excluded"
 SAFE = 2**53  # larger integers are written as strings, for readers that have doubles only
 
 
@@ -71,11 +72,14 @@ def network(analysis: Analysis) -> dict[str, Any]:
 
 def conventions(analysis: Analysis) -> dict[str, Any]:
     """What the numbers mean."""
+    from archcalc.report.table import counting_of
+
+    counting = counting_of(analysis)
     return {
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "kilo": 1000,
-        "mult_adds": "multiply-accumulates of convolution and linear kinds, bias excluded",
+        "mult_adds": " ".join(counting.notes) if counting else MULT_ADDS,
         "flops": "2 x mult_adds + every other operation",
         "shapes": "without the batch, channels first",
         "receptive_field": "null where a layer sees everything; axes in the input's order",
@@ -113,6 +117,8 @@ def record(row: Row, whole: Callable[[int], Any] | None = None) -> dict[str, Any
         "output_bytes": whole(row.output_bytes),
         "weight_bytes": whole(row.weight_bytes),
         "bytes_moved": whole(row.bytes_moved),
+        "live_bytes": whole(row.live_bytes),
+        "saved_bytes": whole(row.saved_bytes),
         "arithmetic_intensity": row.arithmetic_intensity,
         "depth": row.depth,
         "receptive_field": _receptive_field(row),

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.analysis.costs import total
-from archcalc.analysis.rows import Row
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
 from archcalc.report.columns import (
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.analysis import Analysis
+    from archcalc.analysis.counted import Counting
+    from archcalc.analysis.rows import Row
     from archcalc.spec.model import DeclaredTable
 
 FOLDED_ROLES = ("normalization", "activation")
@@ -86,7 +86,7 @@ class Table(NamedTuple):
         return pd.DataFrame(list(self.records()))
 
 
-def tabulate(
+def tabulate(  # noqa: PLR0913 - options, by name
     analysis: Analysis,
     *,
     columns: Sequence[str] | None = None,
@@ -94,13 +94,19 @@ def tabulate(
     fold: bool = False,
     sort: str | None = None,
     top: int | None = None,
+    counting: str | None = None,
 ) -> Table:
     """The table of an analysis.
 
     `columns` are column keys, arguments of blocks, or the one name of a table the spec declares;
     `depth` shows that many levels and sums what is below; `sort` a numeric column's key, largest
-    first; `top` how many. Raises ColumnError or SettingError.
+    first; `top` how many; `counting` a tool's name, or `paper`, by which Mult-Adds and params are
+    counted. Raises ColumnError or SettingError.
     """
+    if counting is not None:
+        from archcalc.report.counting import counted
+
+        analysis = counted(analysis, counting)
     _at_least_one("depth", depth)
     _at_least_one("top", top)
     declared = _declared(analysis, columns)
@@ -229,8 +235,7 @@ def _folded_rows(analysis: Analysis, folds: dict[int, Node]) -> Iterator[Row]:
     for index, head in folds.items():
         followers.setdefault(head, []).append(analysis.graph.nodes[index])
     for head, nodes in followers.items():
-        costs = total(analysis.row(node).costs for node in (head, *nodes))
-        yield Row(analysis, costs, node=head, folded=tuple(nodes))
+        yield analysis.folded(head, tuple(nodes))
 
 
 def _folds(analysis: Analysis) -> dict[int, Node]:
@@ -281,17 +286,29 @@ def title(analysis: Analysis) -> str:
 
     name = analysis.spec.title if analysis.spec else analysis.graph.name
     shape = spelled(analysis.graph.input.facts.outputs[0])
-    return one_line(f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}")
+    counting = counting_of(analysis)
+    by = f", counted as by {counting.by}" if counting else ""
+    return one_line(f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}{by}")
+
+
+def counting_of(analysis: Analysis) -> Counting | None:
+    """By whose way of counting its Mult-Adds and params are, where that is not archcalc's."""
+    return getattr(analysis, "counting", None)
 
 
 CONVENTION = "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."
 
 
+_OF_MEMORY = {
+    "live_bytes": "Alive: activations, while the layer runs at inference; a block's are the most.",
+    "saved_bytes": "Saved: activations that training keeps, each once.",
+}
+
+
 def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line]) -> Iterator[str]:
     """What the numbers shown mean, where a reader looks first."""
     shown = {column.key for column in columns}
-    if "mult_adds" in shown:
-        yield CONVENTION.format(batch=f"batch {analysis.batch}, {analysis.dtype}")
+    yield from _meaning(analysis, "mult_adds" in shown)
     notes = []
     if "receptive_field" in shown:
         notes.append("RF: receptive field.")
@@ -299,9 +316,21 @@ def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line
         notes.append("Share: of the Mult-Adds.")
     if "flops" in shown:
         notes.append("FLOPs = 2 x Mult-Adds + other operations.")
+    notes += [note for key, note in _OF_MEMORY.items() if key in shown]
     if any(column.style in ("count", "bytes") for column in columns):
         notes.append("1 K = 1000.")
     if any(line.heads for line in lines):
         notes.append("A block's row sums its layers.")
     if notes:
         yield " ".join(notes)
+
+
+def _meaning(analysis: Analysis, shown: bool) -> Iterator[str]:
+    """What Mult-Adds are: archcalc's, where they are shown, or somebody else's."""
+    counting = counting_of(analysis)
+    at = f"batch {analysis.batch}, {analysis.dtype}"
+    if counting is not None:
+        yield from counting.notes
+        yield f"All other figures are archcalc's ({at})."
+    elif shown:
+        yield CONVENTION.format(batch=at)

@@ -161,6 +161,7 @@ TOTALLED = frozenset(
         "depth", "params", "params_share", "buffers", "mult_adds", "share", "flops", "additions",
         "multiplications", "divisions", "comparisons", "transcendentals", "connections", "neurons",
         "output_elements", "output_bytes", "weight_bytes", "bytes_moved", "arithmetic_intensity",
+        "live_bytes", "saved_bytes",
     }
 )  # fmt: skip
 

@@ -29,7 +29,8 @@ FIGURES = (
     "padding", "dilation", "groups", "receptive_field", "rf_stride", "rf_start", "depth", "params",
     "params_share", "buffers", "mult_adds", "share", "flops", "additions", "multiplications",
     "divisions", "comparisons", "transcendentals", "connections", "neurons", "output_elements",
-    "output_bytes", "weight_bytes", "bytes_moved", "arithmetic_intensity", "shared_with", "times",
+    "output_bytes", "weight_bytes", "bytes_moved", "live_bytes", "saved_bytes",
+    "arithmetic_intensity", "shared_with", "times",
 )  # fmt: skip
 MOST_BLOCKS = 500
 DEEPEST = 60  # blocks, joins, loops and conditions inside each other

@@ -1,0 +1,329 @@
+"""Memory: what a network keeps alive, at inference and in training, in bytes for the whole batch.
+
+Tensors that share memory are one: views (`Op.is_view`) and, where asked for, activations that are
+written over their input (`Op.overwrites`). A tensor is alive from the layer that makes it to the
+last that takes it, in the order in which the layers are run; the network's input like any other,
+its outputs to the end. What a layer needs for itself while it runs (workspaces, copies that it
+gives back) is left out.
+
+For training, what autograd keeps between forward and backward (`Op.saved`): every tensor once,
+with the first layer that keeps it, the network's input among them. Parameters and buffers are
+counted with the weights.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import islice
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from archcalc.errors import SettingError, did_you_mean, received
+from archcalc.formula import Derived, Sum, constant, formula
+from archcalc.ops.base import INDEX_BYTES, elements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from archcalc.analysis.analysis import Analysis
+    from archcalc.graph import Graph, Node, Tensor
+    from archcalc.ops.base import Saved
+
+# Numbers an optimizer keeps beside each parameter, in its dtype.
+OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
+
+SHOWN = 20  # tensors of an explanation; the others are summed
+
+Key = tuple[int, int]  # a tensor: its node and port
+
+
+class Storages:
+    """Which tensors share memory, and to which layer each is needed."""
+
+    def __init__(self, graph: Graph, *, training: bool = False, in_place: bool = False) -> None:
+        self.graph = graph
+        self._homes: dict[Key, Key] = {}  # of tensors that lie in another's memory
+        for node in graph.layers:
+            if node.op.is_view(node.facts.inputs, training):
+                self._settle(node)
+        self.last = self._last_uses()
+        if in_place:
+            self._overwrite()
+
+    def home(self, key: Key) -> Key:
+        """The tensor in whose memory this one lies; itself if it has its own."""
+        return self._homes.get(key, key)
+
+    @property
+    def made(self) -> Iterator[Key]:
+        """The tensors with memory of their own, in the order in which they are made."""
+        for node in self.graph.nodes:
+            for port in range(len(node.facts.outputs)):
+                if (node.index, port) not in self._homes:
+                    yield node.index, port
+
+    def _settle(self, node: Node) -> None:
+        home = self.home(_key(node.inputs[0]))
+        for port in range(len(node.facts.outputs)):
+            self._homes[node.index, port] = home
+
+    def _last_uses(self) -> dict[Key, int]:
+        last = {key: key[0] for key in self.made}
+        for node in self.graph.layers:
+            for tensor in node.inputs:
+                last[self.home(_key(tensor))] = node.index
+        for output in self.graph.outputs:
+            last[self.home(_key(output.tensor))] = len(self.graph.nodes)
+        return last
+
+    def _overwrite(self) -> None:
+        """Let activations write over inputs that nobody needs after them; never the network's."""
+        found: dict[Key, Key] = {}
+        for node in self.graph.layers:
+            own = (node.index, 0)
+            if own in self._homes:
+                continue
+            home = self.home(_key(node.inputs[0]))
+            home = found.get(home, home)
+            if node.op.overwrites and home[0] and self.last[home] == node.index:
+                found[own] = home
+                self.last[home] = self.last.pop(own)
+        self._homes = {key: found.get(home, home) for key, home in self._homes.items()} | found
+
+
+def _key(tensor: Tensor) -> Key:
+    return tensor.node, tensor.port
+
+
+class Term:
+    """The bytes of a tensor, from the text of its elements: `(c + 4)*h*w*b*e`."""
+
+    __slots__ = ("elements", "factors", "name", "number")
+
+    def __init__(self, name: str, count: Derived, factors: dict[str, int]) -> None:
+        self.name = name
+        self.elements = count
+        self.factors = factors
+        self.number = count.number * prod(factors.values())
+
+    def __index__(self) -> int:
+        return self.number
+
+    def symbols(self) -> str:
+        """What it is the memory of."""
+        return self.name
+
+    def text(self) -> str:
+        """The equation with the numbers in: elements, batch, bytes of an element."""
+        text = self.elements.text()
+        parts = [f"({text})" if " " in text else text, *map(str, self.factors.values())]
+        return "*".join(parts)
+
+
+class Kept(NamedTuple):
+    """What a layer adds to the saved activations, and the layers that keep the rest already."""
+
+    bytes: Sum
+    counted_at: tuple[str, ...]
+
+
+class Memory:
+    """What an analysis' network needs, in bytes.
+
+    `live[i]` are the bytes alive while node i runs, `saved[i]` those that it adds to what autograd
+    keeps.
+    """
+
+    def __init__(self, analysis: Analysis, *, in_place: bool = False) -> None:
+        self.analysis = analysis
+        self.in_place = in_place
+        self._storages = Storages(analysis.graph, in_place=in_place)
+        self._sweep = _Sweep(self._storages)
+
+    # Inference.
+
+    @cached_property
+    def live(self) -> list[int]:
+        nodes = self.analysis.graph.nodes
+        change = [0] * (len(nodes) + 2)
+        for key, last in self._storages.last.items():
+            size = self._size(key)
+            change[key[0]] += size
+            change[last + 1] -= size
+        found, alive = [], 0
+        for more in change[: len(nodes)]:
+            alive += more
+            found.append(alive)
+        return found
+
+    @property
+    def peak(self) -> int:
+        """The most bytes alive at any layer."""
+        return max(self.live)
+
+    @cached_property
+    def peak_at(self) -> Node:
+        """The first layer at which that is so."""
+        return self.most(self.analysis.graph.nodes)
+
+    def most(self, nodes: Iterable[Node]) -> Node:
+        """The first of these with the most bytes alive."""
+        return max(nodes, key=lambda node: self.live[node.index])
+
+    @cached_property
+    def activations(self) -> int:
+        """The bytes of all tensors together, if none were given back."""
+        return sum(map(self._size, self._storages.made))
+
+    @property
+    def overwriting(self) -> list[Node]:
+        """The layers that write their output over their input."""
+        nodes = self.analysis.graph.layers
+        home = self._storages.home
+        return [n for n in nodes if n.op.overwrites and home((n.index, 0)) != (n.index, 0)]
+
+    def live_bytes(self, node: Node) -> Sum:
+        """The tensors alive while a layer runs, those that have been there longest first."""
+        alive = self._sweep.at(node.index)
+        shown = [self._term(key) for key in islice(alive, SHOWN)]
+        rest = self.live[node.index] - sum(term.number for term in shown)
+        if len(alive) > SHOWN:
+            shown.append(Term(f"{len(alive) - SHOWN} others", constant(rest), {}))
+        return Sum(shown)
+
+    # Training.
+
+    @cached_property
+    def kept(self) -> list[Kept]:
+        """What each layer adds to the saved activations, by the node's index."""
+        return _Training(self.analysis).kept()
+
+    @cached_property
+    def saved(self) -> list[int]:
+        return [one.bytes.number for one in self.kept]
+
+    @property
+    def weights(self) -> int:
+        return self.analysis.totals.weight_bytes
+
+    @property
+    def saved_activations(self) -> int:
+        return sum(self.saved)
+
+    @property
+    def gradients(self) -> int:
+        """Of the parameters, as large as these."""
+        return self.analysis.totals.params * self.analysis.itemsize
+
+    def optimizer_state(self, optimizer: str) -> int:
+        """What the optimizer keeps of each parameter; raises SettingError for an unknown one."""
+        if optimizer not in OPTIMIZERS:
+            raise SettingError(
+                f"optimizer: expected one of {', '.join(OPTIMIZERS)}, "
+                f"received {received(optimizer)}",
+                hint=did_you_mean(optimizer, OPTIMIZERS),
+            )
+        return OPTIMIZERS[optimizer] * self.gradients
+
+    def inference(self) -> int:
+        """Weights and the peak of activations."""
+        return self.weights + self.peak
+
+    def training(self, optimizer: str) -> int:
+        """Weights, gradients, optimizer state and saved activations."""
+        return (
+            self.weights + self.gradients + self.optimizer_state(optimizer) + self.saved_activations
+        )
+
+    # Bytes of a tensor.
+
+    def _size(self, key: Key) -> int:
+        return tensor_bytes(self.analysis, key).number
+
+    def _term(self, key: Key) -> Term:
+        return tensor_bytes(self.analysis, key)
+
+
+def tensor_bytes(analysis: Analysis, key: Key) -> Term:
+    """A tensor's bytes, under the name of the layer that makes it."""
+    index, port = key
+    node = analysis.graph.nodes[index]
+    named = node.op.ports[port]
+    size = INDEX_BYTES if named in node.op.indices else None
+    name = node.path if port == 0 else f"{node.path}.{named}"
+    text, values = elements(node.facts.outputs[port], "out")
+    return Term(name, formula(text)(**values), _factors(analysis, node, size))
+
+
+def _named(key: Key, term: Term) -> str:
+    return f"output of {term.name}" if key[0] else "the network's input"
+
+
+def _factors(analysis: Analysis, node: Node, size: int | None, each: bool = True) -> dict[str, int]:
+    """Applications, batch and bytes of an element, the first two where they are not 1."""
+    found = {"t": node.times, "b": analysis.batch if each else 1}
+    known = {letter: count for letter, count in found.items() if count != 1}
+    return {**known, "e": analysis.itemsize if size is None else size}
+
+
+class _Sweep:
+    """The tensors alive at a layer; asked for one layer after another it goes on from the last."""
+
+    def __init__(self, storages: Storages) -> None:
+        self.storages = storages
+        self.born: dict[int, list[Key]] = {}
+        self.dead: dict[int, list[Key]] = {}
+        for key in storages.last:
+            self.born.setdefault(key[0], []).append(key)
+            self.dead.setdefault(storages.last[key] + 1, []).append(key)
+        self.reached = -1
+        self.alive: dict[Key, None] = {}
+
+    def at(self, index: int) -> dict[Key, None]:
+        if index < self.reached:
+            self.reached, self.alive = -1, {}
+        while self.reached < index:
+            self.reached += 1
+            for key in self.dead.get(self.reached, ()):
+                self.alive.pop(key, None)
+            self.alive.update(dict.fromkeys(self.born.get(self.reached, ())))
+        return self.alive
+
+
+class _Training:
+    """What autograd keeps of each layer, as the graph is run in training."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.storages = Storages(analysis.graph, training=True)
+        self.keepers: dict[Key, str] = {}  # by tensor the layer that keeps it first
+
+    def kept(self) -> list[Kept]:
+        found = [Kept(Sum(()), ())]  # of the input
+        followed = bytearray(len(self.analysis.graph.nodes))  # where a gradient goes back
+        for node in self.analysis.graph.layers:
+            back = [bool(followed[tensor.node]) for tensor in node.inputs]
+            followed[node.index] = any(back) or node.facts.params > 0
+            facts = node.facts
+            wanted = followed[node.index]
+            saved = node.op.saved(facts.inputs, facts.outputs, back) if wanted else ()
+            found.append(self._kept(node, saved))
+        return found
+
+    def _kept(self, node: Node, saved: Sequence[Saved]) -> Kept:
+        terms: list[Term] = []
+        already: list[str] = []
+        for one in dict.fromkeys(saved):
+            if one.what not in ("input", "output"):
+                factors = _factors(self.analysis, node, one.size, one.each)
+                terms.append(Term(f"its {one.what}", one.elements, factors))
+                continue
+            own = (node.index, one.port)
+            key = self.storages.home(_key(node.inputs[one.port]) if one.what == "input" else own)
+            if key not in self.keepers:
+                self.keepers[key] = node.path
+                term = tensor_bytes(self.analysis, key)
+                terms.append(Term(_named(key, term), term.elements, term.factors))
+            elif self.keepers[key] != node.path:
+                already.append(self.keepers[key])
+        return Kept(Sum(terms), tuple(dict.fromkeys(already)))
