@@ -1,0 +1,302 @@
+"""What a network built in PyTorch says of the arithmetic: shapes, parameters, Mult-Adds, fields.
+
+Every check raises Disagreement with the layer in it. The field check is a witness of its own, next
+to back-propagation: it puts a NaN at one input position after the other and looks where it comes
+out, node by node.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from archcalc.analysis import Analysis
+from archcalc.analysis.receptive_field import (
+    AxisField,
+    Uneven,
+    fields,
+    receptive_fields,
+    tracks_of,
+)
+from archcalc.ops.window import HELD, POINTWISE
+from archcalc.pytorch import model as pytorch
+from archcalc.spec import library
+from archcalc.spec.expansion import expand
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from archcalc.graph import Graph, Node
+
+Hull = tuple[int, int]
+
+BATCH = 2
+MODERATE = 1e3  # eight of them multiplied are still a float32
+
+
+class Disagreement(AssertionError):
+    """PyTorch and the arithmetic say different things."""
+
+
+def graph_of(text: str) -> Graph:
+    """The graph of a spec's text; raises ArchcalcError where it is refused."""
+    return expand(library.parse(text, "random.yaml"))
+
+
+def same(node: Node, what: str, ours: Any, theirs: Any) -> None:
+    if ours != theirs:
+        raise Disagreement(f"layer {node.path}: {what}: archcalc {ours}, PyTorch {theirs}")
+
+
+# Shapes, parameters, Mult-Adds: on the meta device.
+
+
+def check_network(graph: Graph) -> None:
+    """Every layer's output shapes, parameters and Mult-Adds, and the network's totals."""
+    network = pytorch.build(graph, device="meta").eval()
+    layers = list(pytorch.layers(network, graph))
+    flops = check_shapes(network, layers, torch.empty(BATCH, *network.input_shape, device="meta"))
+    owned: dict[int, Tensor] = {}
+    for node, module in layers:
+        same(node, "Mult-Adds", 2 * BATCH * node.facts.mult_adds, flops.get(node.path, 0))
+        check_parameters(node, module)
+        new = [one for one in module.parameters() if id(one) not in owned]
+        ours = 0 if node.shared_with else node.facts.params
+        same(node, "params", ours, sum(one.numel() for one in new))
+        owned |= {id(one): one for one in new}
+    totals = Analysis(graph, batch=BATCH).totals
+    same(layers[-1][0], "params in all", totals.params, sum(map(torch.numel, owned.values())))
+    same(layers[-1][0], "Mult-Adds in all", 2 * totals.mult_adds, flops[""])
+
+
+def check_shapes(
+    network: nn.Module, layers: list[tuple[Node, nn.Module]], x: Tensor
+) -> dict[str, int]:
+    """Run the network; what FlopCounterMode counts, by the layer's name and in all ("")."""
+    found: dict[int, Any] = {}
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        found[id(module)] = output if isinstance(output, tuple) else (output,)
+
+    hooks = [module.register_forward_hook(note) for _, module in layers]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(x)
+    for hook in hooks:
+        hook.remove()
+    for node, module in layers:
+        theirs = [tuple(one.shape) for one in found[id(module)]]
+        same(node, "output", [(BATCH, *shape) for shape in node.facts.outputs], theirs)
+    root = type(network).__name__ + "."
+    counts = {name: sum(by.values()) for name, by in counter.get_flop_counts().items()}
+    named = {name.removeprefix(root).replace(".", "/"): n for name, n in counts.items()}
+    return {**named, "": counter.get_total_flops()}
+
+
+def check_parameters(node: Node, module: nn.Module) -> None:
+    """Named tensors and their shapes; a shared layer's own are its counterpart's."""
+    stated = node.op.parameters(node.facts.inputs)
+    ours = {one.name: one.shape for one in stated if one.trainable}
+    theirs = {name: tuple(one.shape) for name, one in module.named_parameters()}
+    same(node, "parameters", ours, theirs)
+    buffers = {one.name: one.shape for one in stated if not one.trainable}
+    kept = {name: tuple(module.get_buffer(name).shape) for name in buffers}
+    same(node, "buffers", buffers, kept)
+
+
+# Values: on the CPU.
+
+
+def check_values(graph: Graph) -> None:
+    """A forward pass gives outputs of the stated shapes, all finite while inputs are moderate.
+
+    A product of a tensor with itself, several times over, grows beyond any number; the layer that
+    makes something infinite of something moderate is meant.
+    """
+    network = pytorch.build(graph).eval()
+    for node, module in pytorch.layers(network, graph):
+        module.register_forward_hook(_finite(node))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        found = network(torch.rand(BATCH, *network.input_shape, generator=generator))
+    outputs = list(found.values()) if isinstance(found, dict) else [found]
+    for output, value in zip(graph.outputs, outputs, strict=True):
+        node = graph.nodes[output.tensor.node]
+        same(node, "output", (BATCH, *output.tensor.shape), tuple(value.shape))
+
+
+def _finite(node: Node) -> Any:
+    def check(_: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        results = output if isinstance(output, tuple) else (output,)
+        moderate = all(bool((one.abs() < MODERATE).all()) for one in inputs)
+        if moderate and not all(bool(one.isfinite().all()) for one in results):
+            raise Disagreement(f"layer {node.path}: expected finite values, received others")
+
+    return check
+
+
+# Receptive fields: a NaN at each position in turn.
+
+
+def check_fields(graph: Graph) -> int:
+    """The hull of what each position sees, along each axis; how many positions were compared.
+
+    A position is compared where all that it sees, at every layer on the way, lies inside; beside
+    a border it must see nothing outside its claimed hull.
+    """
+    network = pytorch.build(graph, dtype="float64").eval()
+    layers = list(pytorch.layers(network, graph))
+    states = receptive_fields(graph)
+    rank = len(network.input_shape) - 1
+    with torch.no_grad():
+        return sum(_Poisoned(graph, axis, rank).follow(layers, states) for axis in range(rank))
+
+
+class _Poisoned:
+    """One axis: `seen` has, for each tensor, which positions see which inputs (inputs x positions).
+
+    None stands for a tensor that isn't followed: one that sees everything, or one without the axis.
+    """
+
+    def __init__(self, graph: Graph, axis: int, rank: int) -> None:
+        self.axis = axis
+        self.rank = rank
+        self.count = graph.input.facts.outputs[0][1 + axis]
+        self.seen: dict[int, Tensor | None] = {0: torch.eye(self.count, dtype=torch.bool)}
+        self.inside: dict[int, list[bool]] = {0: [True] * self.count}
+
+    def follow(self, layers: list[tuple[Node, nn.Module]], states: list[Any]) -> int:
+        compared = 0
+        for node, module in layers:
+            state = states[node.index][self.axis]
+            seen = None
+            if isinstance(state, (AxisField, Uneven)) and self._can(node):
+                self.inside[node.index] = self._insides(node)
+                seen = self._through(node, module)
+                compared += self._compare(node, seen, state)
+            self.seen[node.index] = seen
+        return compared
+
+    def _can(self, node: Node) -> bool:
+        """Whether all that it takes is followed, and the other axes leave something to be seen."""
+        if len(node.facts.outputs[0]) != self.rank + 1:
+            return False
+        for one, windows in zip(node.inputs, node.facts.windows, strict=True):
+            if windows is HELD:
+                continue
+            if self.seen[one.node] is None or len(one.shape) != self.rank + 1:
+                return False
+            if windows is not POINTWISE and not self._sighted(node, one.shape, windows):
+                return False
+        return True
+
+    def _sighted(self, node: Node, shape: tuple[int, ...], windows: Any) -> bool:
+        """Whether some window along each other axis has data in it, not padding alone."""
+        outputs = node.facts.outputs[0]
+        return all(
+            any(0 <= tap < shape[1 + axis] for i in range(outputs[1 + axis]) for tap in taps(i))
+            for axis, taps in ((axis, windows[axis].taps) for axis in range(self.rank))
+            if axis != self.axis
+        )
+
+    def _insides(self, node: Node) -> list[bool]:
+        """Positions all of whose taps, at every layer on the way, are there."""
+        found = [True] * node.facts.outputs[0][1 + self.axis]
+        for one, windows in zip(node.inputs, node.facts.windows, strict=True):
+            if windows is HELD:
+                continue
+            below = self.inside[one.node]
+            for i in range(len(found)):
+                taps = [i] if windows is POINTWISE else windows[self.axis].taps(i)
+                found[i] &= all(0 <= tap < len(below) and below[tap] for tap in taps)
+        return found
+
+    def _through(self, node: Node, module: nn.Module) -> Tensor:
+        """Where the NaNs at each input position come out, in any channel."""
+        kind = node.op.kind
+        if kind in ("layernorm", "groupnorm"):  # their statistics are held constant
+            return self.seen[node.inputs[0].node]  # type: ignore[return-value]
+        if kind == "maxunpool":
+            return self._unpooled(node, module)
+        inputs = [self._input(node, i) for i in range(len(node.inputs))]
+        if kind == "upsample":  # a NaN times 0 is a NaN: here seen is what isn't 0
+            inputs = [one.isnan().double() for one in inputs]
+            return self._along(module(*inputs).abs() > 1e-9)
+        found = module(*inputs)
+        return self._along((found[0] if isinstance(found, tuple) else found).isnan())
+
+    def _input(self, node: Node, i: int) -> Tensor:
+        tensor = node.inputs[i]
+        x = torch.ones(self.count, *tensor.shape, dtype=torch.float64)
+        if node.facts.windows[i] is HELD:
+            return x
+        seen = self.seen[tensor.node]
+        assert seen is not None
+        return x.masked_fill(self._over(seen, x.dim()), math.nan)
+
+    def _over(self, seen: Tensor, rank: int) -> Tensor:
+        """(inputs, positions) as a mask of (inputs, channels, *spatial)."""
+        shape = [1] * rank
+        shape[0], shape[2 + self.axis] = seen.shape
+        return seen.view(shape)
+
+    def _along(self, mask: Tensor) -> Tensor:
+        """(inputs, channels, *spatial) as (inputs, positions): in any channel, anywhere else."""
+        moved = mask.movedim(2 + self.axis, 1)
+        return moved.flatten(2).any(2)
+
+    def _unpooled(self, node: Node, module: nn.Module) -> Tensor:
+        """Through all switches that a pool can give along this axis."""
+        x = self._input(node, 0)
+        sizes = node.facts.outputs[0][1:]
+        found = torch.zeros(self.count, sizes[self.axis], dtype=torch.bool)
+        for q in range(_along_axis(node.op.kernel, self.axis)):
+            switches = self._switches(node.op, x.shape[2:], sizes, q).expand(x.shape).clone()
+            found |= self._along(module(x, switches).isnan())
+        return found
+
+    def _switches(self, op: Any, counts: Any, sizes: tuple[int, ...], q: int) -> Tensor:
+        """Each value at element q of its window along this axis, at the first along the others."""
+        switches = torch.zeros(tuple(counts), dtype=torch.long)
+        for axis, (n, size) in enumerate(zip(counts, sizes, strict=True)):
+            stride = _along_axis(op.kernel if op.stride is None else op.stride, axis)
+            padding = _along_axis(op.padding, axis)
+            before = padding[0] if isinstance(padding, tuple) else padding
+            element = q if axis == self.axis else before
+            places = (torch.arange(n) * stride - before + element).clamp(0, size - 1)
+            switches = switches * size + places.view(
+                [-1 if i == axis else 1 for i in range(len(sizes))]
+            )
+        return switches
+
+    def _compare(self, node: Node, seen: Tensor, state: AxisField | Uneven) -> int:
+        claims = [_hull(state, i) for i in range(seen.shape[1])]
+        self._summed_up(node, [claim for claim in claims if claim], fields((state,))[0])
+        compared = 0
+        for i, (claimed, inside) in enumerate(zip(claims, self.inside[node.index], strict=True)):
+            reached = seen[:, i].nonzero().flatten().tolist()
+            theirs = (reached[0], reached[-1]) if reached else None
+            if inside:
+                compared += 1
+                same(node, f"axis {self.axis}, position {i} sees", claimed, theirs)
+            elif theirs and not (claimed and claimed[0] <= theirs[0] and theirs[1] <= claimed[1]):
+                same(node, f"axis {self.axis}, position {i} by a border sees", claimed, theirs)
+        return compared
+
+    def _summed_up(self, node: Node, claims: list[Hull], field: Any) -> None:
+        """The field of all positions, as it is printed: the largest hull, the first one's start."""
+        if isinstance(field, AxisField):
+            same(node, f"axis {self.axis}, size", field.size, max(v - u + 1 for u, v in claims))
+            same(node, f"axis {self.axis}, start", field.start, claims[0][0])
+
+
+def _hull(state: AxisField | Uneven, i: int) -> Hull | None:
+    """What position i is claimed to see, from the first to the last, borders ignored."""
+    hulls = [hull for track in tracks_of(state) if (hull := track.at(i))]
+    return (min(u for u, _ in hulls), max(v for _, v in hulls)) if hulls else None
+
+
+def _along_axis(value: Any, axis: int) -> Any:
+    return value[axis] if isinstance(value, tuple) else value

@@ -1,0 +1,374 @@
+"""Random networks: what the arithmetic says of them, and what PyTorch makes of them.
+
+`benchmarks/differential.py` draws as many as one likes; a spec that it finds becomes a test here.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections import Counter
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import random_checks as checks
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_faults import FAULTS, OURS
+from random_specs import LARGE, SMALL, WIDE, Drawer, draw_spec, mutated, text_of
+
+from archcalc.errors import ArchcalcError, SpecErrors
+from archcalc.ops import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from random_faults import Fault
+    from random_specs import Entries
+
+    from archcalc.graph import Graph
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+RANDOM = st.randoms(use_true_random=False)  # its decisions are hypothesis', who makes them small
+
+
+def drawn(examples: int) -> Callable[[Any], Any]:
+    """The same examples in each run; `benchmarks/differential.py` draws others."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small tensors are quicker so."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@drawn(200)
+@given(RANDOM)
+def test_shapes_params_and_mult_adds(source: random.Random) -> None:
+    checks.check_network(checks.graph_of(draw_spec(source, SMALL)))
+
+
+@drawn(80)
+@given(RANDOM)
+def test_shapes_params_and_mult_adds_of_large_layers(source: random.Random) -> None:
+    checks.check_network(checks.graph_of(draw_spec(source, LARGE)))
+
+
+@drawn(50)
+@given(RANDOM)
+def test_values_are_finite(source: random.Random) -> None:
+    checks.check_values(checks.graph_of(draw_spec(source, SMALL)))
+
+
+@drawn(80)
+@given(RANDOM)
+def test_receptive_fields(source: random.Random) -> None:
+    checks.check_fields(checks.graph_of(draw_spec(source, WIDE)))
+
+
+@drawn(150)
+@given(RANDOM)
+def test_a_spec_with_one_word_changed_is_refused_or_right(source: random.Random) -> None:
+    """Nothing but an ArchcalcError with its place comes out; what is accepted can be built."""
+    text = mutated(draw_spec(source, SMALL), source)
+    told: tuple[ArchcalcError, ...] = ()
+    try:
+        graph = checks.graph_of(text)
+    except SpecErrors as error:
+        told = error.errors
+    except ArchcalcError as error:
+        told = (error,)
+    assert all(error.place for error in told)
+    if not told:
+        checks.check_network(graph)
+
+
+# What was found, made smaller.
+
+FOUND = {
+    # a block's forward took the tuple of one part for the part itself
+    "a_split_into_one_part": """
+input: [5]
+layers:
+- split: {parts: 1}
+- relu
+""",
+    # PyTorch's avg_pool3d alone compares the kernel with the input without its padding
+    "a_3d_average_pool_larger_than_its_unpadded_input": """
+input: [1, 6, 2, 8]
+layers:
+- avgpool: {kernel: [2, 3, 3], stride: 1, padding: 1, ceil: true}
+""",
+    # along the other axis the kernel sees padding alone, so that nothing is seen along this one
+    "a_map_that_sees_padding_alone": """
+input: [1, 1, 21]
+layers:
+- conv: {out: 3, kernel: 1, stride: 3, padding: 1, dilation: 3}
+- relu
+""",
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(name: str) -> None:
+    graph = checks.graph_of(FOUND[name])
+    checks.check_network(graph)
+    checks.check_values(graph)
+    checks.check_fields(graph)
+
+
+# What is drawn.
+
+
+@cache
+def specs() -> list[str]:
+    return [draw_spec(random.Random(seed), SMALL) for seed in range(300)]
+
+
+def test_every_kind_is_drawn_often() -> None:
+    """Else the comparisons would say little: each kind in at least one of 50 networks."""
+    found: Counter[str] = Counter()
+    for text in specs():
+        found.update({node.op.kind for node in checks.graph_of(text).nodes})
+    assert set(found) == set(KINDS)
+    rare = {kind: count for kind, count in found.items() if count < len(specs()) / 50}
+    assert not rare
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "groups:", "dilation:", "padding: same", "padding: same_tf", "padding: valid", "ceil: true",
+        "extra:", "table:", "switches: true", "count_padding:", "mode: linear", "scale:", "size:",
+        "weights:", "from:", "gate:", "blocks:", "arguments:", "required", "repeat:", "for:",
+        "when:", "outputs:", "auxiliary: true", "settings:", "channels", "width", "height", "base",
+        "bias: false", "affine: false", "shared: true", ".0", "from: input", "times: 0",
+    ],
+)  # fmt: skip
+def test_the_whole_language_is_drawn(part: str) -> None:
+    assert sum(part in text for text in specs()) >= 3
+
+
+def test_inputs_of_every_rank_are_drawn() -> None:
+    ranks: Counter[int] = Counter()
+    for text in specs()[:100]:
+        graph = checks.graph_of(text)
+        ranks[len(graph.input.facts.outputs[0]) - 1] += 1
+    assert set(ranks) == {0, 1, 2, 3}
+    assert min(ranks.values()) >= 10
+
+
+def test_many_positions_are_compared() -> None:
+    """Positions beside borders are left out; most networks have others, at many layers."""
+    compared = [
+        checks.check_fields(checks.graph_of(draw_spec(random.Random(seed), WIDE)))
+        for seed in range(20)
+    ]
+    assert sum(compared) > 3000
+    assert sum(count > 50 for count in compared) >= 10
+
+
+# That the comparisons can fail.
+
+
+CHAIN = """
+input: [2, 40]
+layers:
+- conv: {name: one, out: 4, kernel: 3, dilation: 2, groups: 2}
+- maxpool: {name: two, kernel: 2}
+- convtranspose: {name: three, out: 2, kernel: 3, stride: 2}
+"""
+
+
+@pytest.mark.parametrize("fact", ["outputs", "params", "mult_adds"])
+def test_a_wrong_fact_is_found(fact: str) -> None:
+    graph = checks.graph_of(CHAIN)
+    node = graph.layers[0]
+    wrong = {"outputs": ((4, 37),), "params": 1, "mult_adds": node.facts.mult_adds + 1}
+    node.facts = node.facts._replace(**{fact: wrong[fact]})
+    with pytest.raises(checks.Disagreement, match="layer one: "):
+        checks.check_network(graph)
+
+
+@pytest.mark.parametrize("layer", ["one", "two", "three"])
+@pytest.mark.parametrize(("field", "change"), [("kernel", 1), ("before", 1), ("stride", 1)])
+def test_a_wrong_window_is_found(layer: str, field: str, change: int) -> None:
+    graph = checks.graph_of(CHAIN)
+    node = next(node for node in graph.layers if node.path == layer)
+    [[window]] = node.facts.windows
+    wrong = window._replace(**{field: getattr(window, field) + change})
+    node.facts = node.facts._replace(windows=((wrong,),))
+    with pytest.raises(checks.Disagreement, match=f"layer {layer}: axis 0"):
+        checks.check_fields(graph)
+
+
+# Specs that can't be.
+
+
+def around(bad: Entries, drawer: Drawer, before: Entries) -> dict[str, Any]:
+    """The layers in the network itself, in a block or in a branch."""
+    where = drawer.integer(0, 2)
+    if where == 1:
+        return {"blocks": {"box": {"layers": bad}}, "layers": [*before, {"box": {"name": "inner"}}]}
+    if where == 2:
+        return {"layers": [*before, {"concat": {"side": bad}}]}
+    return {"layers": [*before, *bad]}
+
+
+def faulty(fault: Fault, source: random.Random) -> tuple[str, Any, tuple[int, ...]] | None:
+    """A spec with a fault behind a random layer or two, and PyTorch's version of the fault."""
+    drawer = Drawer(source, SMALL)
+    shape = (drawer.integer(1, 8), *drawer.axes_of(drawer.pick([2, 1, 3])))
+    before: Entries = []
+    drawer.flat = False
+    out = drawer.chain(before, shape, drawer.integer(0, 2))
+    found = fault(drawer, out)
+    if found is None:
+        return None
+    layers, theirs = found
+    spec = around(layers, drawer, before)
+    blocks = {**drawer.blocks, **spec.get("blocks", {})}
+    text = text_of({"input": list(shape), **spec, **({"blocks": blocks} if blocks else {})})
+    return text, theirs, out
+
+
+def refusal(text: str) -> ArchcalcError:
+    with pytest.raises(ArchcalcError) as caught:
+        checks.graph_of(text)
+    error: Any = caught.value
+    return error.errors[0] if isinstance(error, SpecErrors) else error  # type: ignore[no-any-return]
+
+
+def names_the_layer(error: ArchcalcError, text: str) -> None:
+    """Its name, its place in the file, what was expected and what was received."""
+    assert error.layer is not None
+    assert "bad" in error.layer.split("/"), error  # a join may be a level of its own
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines, start=1) if "name: bad" in line)
+    assert error.place is not None
+    assert at - 1 <= error.place.line <= at + 8, error
+    assert "expected" in error.message
+    assert "received" in error.message
+
+
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError)
+
+
+def asked(theirs: Any, shape: tuple[int, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tensors without elements
+        theirs(torch.zeros(2, *shape))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_can_not_be_is_refused_by_both(name: str) -> None:
+    seen = 0
+
+    @drawn(6)
+    @given(RANDOM)
+    def check(source: random.Random) -> None:
+        nonlocal seen
+        found = faulty(FAULTS[name], source)
+        if found is None:
+            return
+        text, theirs, shape = found
+        names_the_layer(refusal(text), text)
+        with pytest.raises(REFUSALS):
+            asked(theirs, shape)
+        seen += 1
+
+    check()
+    assert seen >= 3
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_archcalc_alone_refuses(name: str) -> None:
+    """Each with its reason in its docstring; where PyTorch no longer takes it, it moves up."""
+    seen = 0
+
+    @drawn(6)
+    @given(RANDOM)
+    def check(source: random.Random) -> None:
+        nonlocal seen
+        found = faulty(OURS[name], source)
+        if found is None:
+            return
+        text, theirs, shape = found
+        names_the_layer(refusal(text), text)
+        asked(theirs, shape)
+        seen += 1
+
+    check()
+    assert OURS[name].__doc__
+    assert seen >= 3
+
+
+# The long run.
+
+
+@pytest.fixture
+def differential(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "benchmarks"))
+    return import_module("differential")
+
+
+def test_a_long_run_prints_what_it_compared(
+    differential: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["differential.py", "-n", "8", "--seed", "3"])
+    assert differential.main() == 0
+    out = capsys.readouterr().out
+    assert "8 of 8 networks, seed 3" in out
+    assert "small: 2, refused 0" in out
+    assert "0 wrong" in out
+
+
+def test_a_long_run_prints_a_small_spec_of_what_is_wrong(
+    differential: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Say that every convolution were wrong: little more than one is left."""
+
+    def wrong(graph: Graph) -> None:
+        if any(node.op.kind == "conv" for node in graph.nodes):
+            raise checks.Disagreement("layer conv: expected none, received one")
+
+    sort = differential.Sort(SMALL, (wrong,))
+    monkeypatch.setattr(differential, "SORTS", {"small": sort})
+    monkeypatch.setattr("sys.argv", ["differential.py", "-n", "4"])
+    assert differential.main() == 1
+    captured = capsys.readouterr()
+    assert "wrong: network " in captured.err
+    spec = captured.out.split("\n# small network ")[1]
+    text = "".join(line for line in spec.splitlines(True)[1:] if not line.startswith("#"))
+    kinds = [node.op.kind for node in checks.graph_of(text).layers]
+    assert "conv" in kinds
+    assert len(kinds) <= 5
+
+
+def test_a_long_run_that_is_stopped_prints_what_was_done(
+    differential: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*given: int) -> Iterator[Any]:
+        yield differential.examine(0, given[1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(differential, "run", stopped)
+    monkeypatch.setattr("sys.argv", ["differential.py", "-n", "5"])
+    assert differential.main() == 130
+    assert "1 of 5 networks" in capsys.readouterr().out
