@@ -259,10 +259,20 @@ class GraphBuilder:
         """Append a layer; raises SpecError with its name, inputs and place if it can't be."""
         node = self._append(op, tuple(inputs), name, source)
         node.label = label
+        if op.references:
+            self._check_origin(node)
         if shared_with is not None:
             self._share(node, shared_with)
         self.scope.children[name] = node
         return node
+
+    def _check_origin(self, node: Node) -> None:
+        tensor = node.inputs[-1]
+        origin = self.nodes[tensor.node]
+        try:
+            node.op.check_origin(origin.op, origin.facts, tensor.port, node.facts.outputs)
+        except LayerError as error:
+            raise self._placed(error, node.name, node.source) from None
 
     def _append(self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None) -> Node:
         key = (op, tuple([tensor.shape for tensor in inputs]))

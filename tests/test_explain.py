@@ -49,7 +49,7 @@ layers:
   - conv: {name: inner, out: 8, kernel: 3, padding: 1}
   - sigmoid
   - conv: {name: again, out: 8, kernel: 3, padding: 1, weights: inner}
-  - maxunpool: {kernel: 3, stride: 2, switches: down}
+  - maxunpool: {kernel: 3, stride: 2, size: [18, 15], switches: down}
   - convtranspose: {name: up, out: 8, kernel: 4, stride: 2, padding: 1, extra: 1, groups: 2}
   - split: {name: halves, parts: 2}
   - conv: {name: left, from: halves.0, out: 6, kernel: 3, stride: 2}

@@ -182,6 +182,7 @@ class Grower:
         )
         switches = self.builder.nodes[pool.tensor.node].tensor(1)
         inputs = [pool.tensor, switches]
+        own["size"] = x.tensor.shape[1]
         return self.add("maxunpool", inputs, pool, transposed(k, s, 0, 1), Fraction(1, s), **own)
 
     def gate(self, x: Seen) -> Seen:

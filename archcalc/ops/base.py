@@ -162,6 +162,12 @@ class Op:
     def check(self) -> None:
         """Refuse fields that can't go together (raises LayerError)."""
 
+    def check_origin(self, given: Op, facts: Facts, port: int, outputs: Shapes) -> None:
+        """Refuse what a referred input comes from: an op, its facts, its port (raises LayerError).
+
+        Asked of kinds with `references`, for the last input; `outputs` are this layer's own.
+        """
+
     @property
     def ports(self) -> tuple[str, ...]:
         """The names of the outputs, in order."""

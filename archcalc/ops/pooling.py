@@ -48,6 +48,8 @@ from archcalc.ops.window import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from archcalc.ops.base import Facts
+
 
 class _Pool(Weightless):
     """A sliding window over each channel."""
@@ -70,7 +72,11 @@ class _Pool(Weightless):
         return ((given(inputs[0][0]), *slide_sizes(self, sizes)),)
 
     def _check_padding(self, sizes: tuple[int, ...]) -> None:
-        """A window must never lie in padding alone (PyTorch's rule: at most half the kernel)."""
+        """PyTorch's rule, at most half the kernel: no window lies in padding alone.
+
+        A dilated one still may, where all its elements step over a small input; its maximum is
+        then minus infinity, in PyTorch, too.
+        """
         for slide, window in zip(*slid(self, sizes)[1:], strict=True):
             if max(window.before, window.after) > slide.kernel // 2 and slide.padding != "same_tf":
                 raise LayerError(
@@ -338,6 +344,20 @@ class MaxUnpool(Weightless):
     def check(self) -> None:
         if isinstance(self.padding, str):
             raise LayerError(f"padding: expected numbers, received '{self.padding}'")
+
+    def check_origin(self, given: Op, facts: Facts, port: int, outputs: Shapes) -> None:
+        """The switches are places in their pool's input: what is unpooled has its size."""
+        if not isinstance(given, MaxPool) or port != 1:
+            raise LayerError(
+                "switches: expected those of a max pool with switches: true, "
+                f"received the output of {given.kind}"
+            )
+        pooled, own = facts.inputs[0][1:], outputs[0][1:]
+        if own != pooled:
+            raise LayerError(
+                f"size: expected {spelled(pooled)}, the size of what was pooled, "
+                f"received {spelled(own)}"
+            )
 
     def _slides(self, inputs: Shapes) -> tuple[Fractional, ...]:
         sizes = spatial(inputs[0], self)

@@ -658,11 +658,11 @@ class _Expansion:
         ports = found.op.ports
         if not port and len(ports) > 1 and ports[0] == "0":
             raise self.no_port(text, ports, reference)
-        if port not in ports and port in found.op.fields:
+        if port not in ports and (port in found.op.fields or port == "switches"):
             raise SpecError(
                 f"expected a layer that gives {port}, received the {found.op.title} {found.path}",
                 place=reference.place,
-                hint=f"write {port}: true among its fields",
+                hint=f"write {port}: true among its fields" if port in found.op.fields else None,
             )
         if port and port not in ports:
             raise self.no_port(text, ports, reference)
