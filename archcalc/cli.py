@@ -652,6 +652,25 @@ def profile(
             _write_tables(profiling.tables(found, chosen, top), chosen, output, exact=True)
 
 
+@app.command()
+def runs(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="What 'archcalc profile --save' kept.", show_default=False
+        ),
+    ],
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Saved runs side by side."""
+    from archcalc.report import profiling
+
+    chosen = _format(format_name, output, TABLE_FORMATS)
+    found = [run for path in files for run in profiling.load(path)]
+    _write_tables([profiling.saved_table(found)], chosen, output, exact=True)
+
+
 def _batches(text: str) -> list[int]:
     """The batch sizes of `1,8,32`."""
     sizes = [size.strip() for size in text.split(",")]

@@ -14,7 +14,7 @@ DTYPES = ("float32", "float16", "bfloat16", "float64")
 
 
 class Machine(NamedTuple):
-    """What a time was measured on and with."""
+    """What a time was measured on and with; `load` is that of other work, over the cores."""
 
     device: str
     name: str
@@ -26,6 +26,7 @@ class Machine(NamedTuple):
     channels_last: bool
     compiled: bool
     date: str
+    load: float
 
 
 def available() -> list[str]:
@@ -108,6 +109,19 @@ def free_bytes(device: torch.device) -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (ValueError, OSError):
         return None
+
+
+def place(x: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor on the device, in the dtype."""
+    return x.to(device, dtype)
+
+
+def load() -> float:
+    """Processes that wanted to run in the last minute, over the cores; 0 where it isn't known."""
+    try:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    except (OSError, AttributeError):
+        return 0.0
 
 
 def synchronize(device: torch.device) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ROTATED = 32 * 1024**2  # bytes of inputs that are taken in turn
 MOST_INPUTS = 64
+NO_MEMORY = ("can't allocate memory", "not enough memory")  # so the CPU's allocator says it
 
 
 class Options(NamedTuple):
@@ -102,7 +103,7 @@ class Prepared:
         size = math.prod(shape) * self.dtype.itemsize
         count = min(MOST_INPUTS, max(2, math.ceil(ROTATED / size)))
         generator = torch.Generator().manual_seed(0)
-        one = torch.randn(shape, generator=generator).to(self.device, self.dtype)
+        one = devices.place(torch.randn(shape, generator=generator), self.device, self.dtype)
         made = [one] + [one.flip(0).neg() if i % 2 else one.clone() for i in range(1, count)]
         return [x.contiguous(memory_format=self.layout) for x in made]
 
@@ -307,6 +308,8 @@ def interleaved(
 
 # The machine around it.
 
+LOAD = devices.load()  # of others: before this process did anything
+
 
 @contextmanager
 def settled(options: Options) -> Iterator[None]:
@@ -339,6 +342,7 @@ def machine(options: Options, device: torch.device) -> Machine:
         channels_last=options.channels_last,
         compiled=options.compiled,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
+        load=LOAD,
     )
 
 
@@ -366,9 +370,9 @@ def refused(analysis: Analysis, device: torch.device) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise _too_large(analysis, device) from None
     except RuntimeError as error:
-        if "can't allocate memory" in str(error):  # the CPU's allocator
-            raise _too_large(analysis, device) from None
-        raise
+        if not any(words in str(error) for words in NO_MEMORY):
+            raise
+        raise _too_large(analysis, device) from None
 
 
 def _too_large(analysis: Analysis, device: torch.device) -> SettingError:

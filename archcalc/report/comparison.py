@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.errors import ColumnError, did_you_mean, one_line, received
 from archcalc.report.columns import COLUMNS, Column
 from archcalc.report.figures import figure
-from archcalc.report.profiling import duration, latency_record, machine_line
+from archcalc.report.profiling import busy, duration, latency_record, machine_line
 from archcalc.report.records import SCHEMA_VERSION, network, plain, record
 from archcalc.report.table import Line, Table
 from archcalc.report.verdicts import cell_table
@@ -228,6 +228,7 @@ def _notes(rows: Sequence[Compared], figures: Sequence[_Figure]) -> Iterator[str
         yield from _time_said(row, rows[0])
     timed = next((row.latency for row in rows if row.latency), None)
     if timed:
+        yield from busy(timed.machine)
         yield f"Time of a forward pass, batch {timed.batch}: {machine_line(timed.machine)}."
     for one in figures:
         if one.column.key in ACCURACIES:

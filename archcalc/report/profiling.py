@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc.errors import OutputError, one_line, received
 from archcalc.report.columns import Column
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table, title
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from archcalc.pytorch.roofline import Roof
     from archcalc.pytorch.timing import Timing
 
+BUSY = 0.3  # of the cores
 ENDED = {
     "precise": "",
     "budget": "the time budget ended first",
@@ -78,6 +80,15 @@ def _three(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def busy(machine: Machine) -> Iterator[str]:
+    """A word on other work that ran beside the measurement."""
+    if machine.load > BUSY and machine.device == "cpu":
+        yield (
+            f"Other work kept the cores {100 * machine.load:.0f}% busy just before: times may be "
+            "far too long."
+        )
+
+
 def machine_line(machine: Machine) -> str:
     """What it was measured on, in one line."""
     cuda = f", CUDA {machine.cuda}" if machine.cuda else ""
@@ -102,6 +113,90 @@ def save(found: Sequence[Profiled], path: str) -> None:
     write_file(path, [json.dumps(document(found), indent=1), "\n"])
 
 
+# Saved runs.
+
+
+class Saved(NamedTuple):
+    """A run that was kept: of which network, on what machine, how long."""
+
+    network: str
+    batch: int
+    machine: Mapping[str, Any]
+    median: float
+    low: float
+    high: float
+
+    @property
+    def name(self) -> str:
+        return self.network
+
+
+def load(path: str) -> list[Saved]:
+    """The runs of a file that `save` wrote; raises OutputError for another."""
+    wanted = "runs that 'archcalc profile --save' kept"
+    try:
+        with open(path, encoding="utf-8") as stream:
+            found = json.load(stream)
+    except OSError as error:
+        raise OutputError(f"can't read {received(path, 1000)}: {error.strerror or error}") from None
+    except ValueError:
+        raise OutputError(f"{path}: expected {wanted}, received no JSON") from None
+    try:
+        return [_saved(run) for run in found["runs"]]
+    except (KeyError, TypeError, ValueError):
+        raise OutputError(f"{path}: expected {wanted}, received other JSON") from None
+
+
+def _saved(run: Mapping[str, Any]) -> Saved:
+    numbers = [float(run[key]) for key in ("median", "low", "high")]
+    machine = run["machine"]
+    for key in ("name", "device", "torch", "dtype", "threads", "date"):
+        if key not in machine:
+            raise KeyError(key)
+    if not 0 < numbers[0] < float("inf"):
+        raise ValueError(numbers[0])
+    return Saved(str(run["network"]), int(run["batch"]), machine, *numbers)
+
+
+def saved_table(runs: Sequence[Saved]) -> Table:
+    """Runs of several machines: each beside the first of its network and batch."""
+    first: dict[tuple[str, int], Saved] = {}
+    for run in runs:
+        first.setdefault((run.network, run.batch), run)
+    order = list(first)
+    shown = sorted(runs, key=lambda run: order.index((run.network, run.batch)))
+
+    def ratio(run: Saved) -> str:
+        base = first[run.network, run.batch]
+        return "" if run is base else f"{run.median / base.median:.3g}x"
+
+    columns = (
+        Column("network", "Network", "text", lambda run: run.network, ""),
+        Column("batch", "Batch", "plain", lambda run: run.batch, ""),
+        Column("machine", "Machine", "text", lambda run: _machine_name(run.machine), ""),
+        Column("median", "Median", "label", lambda run: duration(run.median), ""),
+        Column("interval", "± 95%", "label", _half_interval, ""),
+        Column("throughput", "Inputs/s", "label", lambda run: _three(run.batch / run.median), ""),
+        Column("ratio", "of first", "label", ratio, ""),
+    )
+    lines = tuple(Line(run, 0, run.network, False) for run in shown)
+    return Table(
+        columns, lines, None, "Saved runs", (), False, {"runs": [r._asdict() for r in runs]}
+    )
+
+
+def _half_interval(run: Saved) -> str:
+    return f"{100 * (run.high - run.low) / 2 / run.median:.1f}%"
+
+
+def _machine_name(machine: Mapping[str, Any]) -> str:
+    threads = f", {machine['threads']} threads" if machine["device"] == "cpu" else ""
+    return one_line(
+        f"{machine['name']}, PyTorch {machine['torch']}{threads}, {machine['dtype']}, "
+        f"{str(machine['date'])[:10]}"
+    )
+
+
 # Networks in short.
 
 
@@ -121,7 +216,8 @@ def summary_table(found: Sequence[Profiled]) -> Table:
         columns.insert(3, _column("replay", "CUDA graph", _replay))
     lines = tuple(Line(one, 0, one.analysis.label, False) for one in found)
     heading = f"Forward latency: {machine_line(found[0].latency.machine)}"
-    caption = tuple(dict.fromkeys(note for one in found for note in _notes(one)))
+    notes = (note for one in found for note in _notes(one))
+    caption = tuple(dict.fromkeys((*busy(found[0].latency.machine), *notes)))
     return Table(tuple(columns), lines, None, heading, caption, False, document(found))
 
 

@@ -1,0 +1,503 @@
+"""archcalc profile and compare --device: what is measured, and what is said where it can't be.
+
+No test asserts how long anything takes. CUDA is replaced by a fake at its boundary, which has its
+own clock; the tests of a real one skip where there is none.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from command import run
+
+import archcalc
+from archcalc.errors import SettingError
+from archcalc.pytorch import devices, latency, roofline, timing
+from archcalc.pytorch.latency import Options, interleaved, profile
+from archcalc.pytorch.model import build
+from archcalc.pytorch.roofline import Roof
+from archcalc.pytorch.stepping import Stepper
+from archcalc.report import profiling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUICK = Options(budget=0.2, warmup=1)
+HAS_CUDA = torch.cuda.is_available()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A roof that is known, and no file in the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(roofline, "measured", lambda *_: Roof(1e10, 1e10, 1e-6))
+    return tmp_path / "cache"
+
+
+# What is measured.
+
+
+@pytest.mark.parametrize("name", ["lenet5", "googlenet@auxiliary=true", "zfnet-deconv", "resnet20"])
+def test_stepping_runs_each_layer_once_in_order(name: str) -> None:
+    graph = archcalc.analyze(name).graph
+    model = build(graph, device="meta").eval()
+    stepper = Stepper(model, graph)
+    ran: list[str] = []
+    for step in stepper.steps:
+        step.module.register_forward_hook(lambda *_, node=step.node: ran.append(node.path))
+    stamps: list[int] = []
+    stepper.run(torch.empty(2, *model.input_shape, device="meta"), lambda: stamps.append(len(ran)))
+    assert ran == [node.path for node in graph.layers]
+    assert stamps == list(range(len(graph.layers) + 1))  # one before, one after each
+
+
+def test_stepping_computes_what_the_model_does() -> None:
+    graph = archcalc.analyze("lenet5").graph
+    model = build(graph).eval()
+    found: list[torch.Tensor] = []
+    model.get_submodule("output").register_forward_hook(lambda *args: found.append(args[2]))
+    x = torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        expected = model(x)
+        Stepper(model, graph).run(x, lambda: None)
+    assert torch.equal(found[-1], expected)
+
+
+def test_a_profile_has_samples_layers_and_the_machine() -> None:
+    found = profile(archcalc.analyze("lenet5", batch=2), QUICK)
+    graph = archcalc.analyze("lenet5").graph
+    assert found.batch == 2
+    assert all(seconds > 0 for seconds in found.forward.samples)
+    assert [one.layer for one in found.layers] == [node.path for node in graph.layers]
+    assert found.stepped is not None
+    assert len(found.stepped.samples) == len(found.forward.samples)  # taken in turn
+    assert found.throughput == 2 / found.forward.median
+    assert (found.machine.device, found.machine.dtype) == ("cpu", "float32")
+    assert found.machine.torch == torch.__version__
+    assert found.replay is None
+
+
+def test_layer_times_of_a_pass_add_up_to_it() -> None:
+    prepared = latency.Prepared(archcalc.analyze("lenet5"), QUICK)
+    sample, times = prepared.stepped()
+    with torch.inference_mode():
+        totals = [sample() for _ in range(5)]
+    for i, total in enumerate(totals):
+        assert sum(own[i] for own in times) == pytest.approx(total)
+
+
+def test_inputs_are_taken_in_turn_from_more_than_a_cache_holds() -> None:
+    prepared = latency.Prepared(archcalc.analyze("mobilenet"), QUICK)
+    size = 3 * 224 * 224 * 4
+    assert len(prepared.inputs) * size >= latency.ROTATED
+    seen = [prepared.next_input().data_ptr() for _ in prepared.inputs]
+    assert len(set(seen)) == len(prepared.inputs)
+
+
+def test_what_is_set_for_a_measurement_is_set_back() -> None:
+    threads = torch.get_num_threads()
+    tiny = torch.tensor(1e-40)
+    with latency.settled(Options(threads=1)):
+        assert torch.get_num_threads() == 1
+        assert torch.is_inference_mode_enabled()
+    assert torch.get_num_threads() == threads
+    assert not torch.is_inference_mode_enabled()
+    assert float(tiny * 1) > 0  # denormal numbers are numbers again
+
+
+def test_images_last_in_memory() -> None:
+    prepared = latency.Prepared(archcalc.analyze("resnet20"), QUICK._replace(channels_last=True))
+    assert prepared.next_input().is_contiguous(memory_format=torch.channels_last)
+    weight = prepared.plain.get_parameter("conv2_1.body.conv1.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_other_types(dtype: str) -> None:
+    found = profile(archcalc.analyze("lenet5"), QUICK._replace(dtype=dtype), layers=False)
+    assert found.machine.dtype == dtype
+    assert found.forward.samples
+
+
+def test_networks_are_sampled_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    forward = latency.Prepared.forward
+
+    def noted(self: latency.Prepared) -> float:
+        order.append(self.analysis.label)
+        return forward(self)
+
+    monkeypatch.setattr(latency.Prepared, "forward", noted)
+    names = ["lenet5", "resnet20"]
+    found = interleaved([archcalc.analyze(name) for name in names], QUICK)
+    assert [one.network for one in found] == names
+    counts = [len(one.forward.samples) for one in found]
+    assert counts[0] == counts[1]
+    assert order[-2 * counts[0] :] == names * counts[0]
+
+
+# The roofline.
+
+
+def test_the_nearer_roof_bounds_a_layer() -> None:
+    roof = Roof(flops=1e9, bandwidth=1e8, call=1e-6)
+    assert roof.bound(flops=10**9, moved=10**6, seconds=2.0) == (0.5, "arithmetic")
+    assert roof.bound(flops=10**6, moved=10**8, seconds=4.0) == (0.25, "memory")
+    share, bound = roof.bound(flops=10, moved=10, seconds=2e-6)
+    assert bound == "overhead"
+    assert share == pytest.approx(0.05)
+
+
+def test_a_roof_is_measured_once(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def fake(*_: object) -> Roof:
+        measured.append(1)
+        return Roof(2e9, 3e9, 4e-6)
+
+    monkeypatch.setattr(roofline, "measured", fake)
+    device = torch.device("cpu")
+    machine = latency.machine(QUICK, device)
+    first, again = (roofline.roof(machine, device, torch.float32) for _ in range(2))
+    assert first == again == Roof(2e9, 3e9, 4e-6)
+    assert len(measured) == 1
+    roofline.roof(machine._replace(threads=99), device, torch.float32)
+    assert len(measured) == 2
+    [file] = (own_cache / "archcalc").iterdir()
+    assert len(json.loads(file.read_text())) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": 1}', '{"KEY": [1.0, "x", 2.0]}'])
+def test_a_broken_cache_is_measured_again(own_cache: Path, text: str) -> None:
+    device = torch.device("cpu")
+    machine = latency.machine(QUICK, device)
+    file = own_cache / "archcalc" / f"roofline-{roofline.VERSION}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text.replace("KEY", roofline._key(machine)))
+    assert roofline.roof(machine, device, torch.float32) == Roof(1e10, 1e10, 1e-6)
+
+
+def test_a_cache_that_cannot_be_written_is_no_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    device = torch.device("cpu")
+    roofline.roof(latency.machine(QUICK, device), device, torch.float32)
+
+
+@pytest.mark.slow
+def test_a_real_roof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    found = roofline.measured(torch.device("cpu"), torch.float32)
+    assert all(0 < one < float("inf") for one in found)
+
+
+# The command.
+
+
+def quickly(*arguments: str) -> Any:
+    return run(*arguments, "--budget", "0.2", "--warmup", "1")
+
+
+def test_the_report_opens_with_the_machine() -> None:
+    ran = quickly("profile", "lenet5", "--batch", "1,4", "--top", "3")
+    assert (ran.code, ran.err) == (0, "")
+    opening = ran.out.splitlines()[0]
+    for part in ("cpu", f"PyTorch {torch.__version__}", "threads", "float32", "20"):
+        assert part in opening
+    assert ran.out.count("time by layer") == 2
+    assert "The 3 slowest of 14 layers." in ran.out
+    assert "Layers add up to" in ran.out
+    assert "Roof:" in ran.out
+
+
+def test_json_has_every_sample_and_csv_a_line_a_layer() -> None:
+    found = json.loads(quickly("profile", "lenet5", "--format", "json").out)
+    [own] = found["runs"]
+    assert own["runs"] == len(own["samples"]) > 0
+    assert own["machine"]["torch"] == torch.__version__
+    assert own["mult_adds"] == archcalc.analyze("lenet5").totals.mult_adds
+    records = list(csv.DictReader(quickly("profile", "lenet5", "-f", "csv").out.splitlines()))
+    assert [one["layer"] for one in records] == [one["layer"] for one in own["layers"]]
+    assert sum(float(one["time_share"]) for one in records) == pytest.approx(1)
+    short = list(
+        csv.DictReader(quickly("profile", "lenet5", "--no-layers", "-f", "csv").out.splitlines())
+    )
+    assert len(short) == 1
+    assert float(short[0]["low"]) <= float(short[0]["median"]) <= float(short[0]["high"])
+
+
+def test_saved_runs_are_compared(tmp_path: Path) -> None:
+    files = [str(tmp_path / f"{i}.json") for i in range(2)]
+    for file in files:
+        assert quickly("profile", "lenet5", "--no-layers", "--save", file).code == 0
+    first, second = (json.loads(Path(file).read_text())["runs"][0] for file in files)
+    ran = run("runs", *files)
+    assert (ran.code, ran.err) == (0, "")
+    assert f"{second['median'] / first['median']:.3g}x" in ran.out
+    assert len(ran.out.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"runs": 1}', '{"runs": [{}]}', '{"runs": [{"network": "a"}]}']
+)
+def test_other_files_are_no_saved_runs(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "runs.json"
+    path.write_text(text)
+    ran = run("runs", str(path))
+    assert (ran.code, ran.out) == (2, "")
+    assert "expected runs that 'archcalc profile --save' kept, received" in ran.err
+    assert run("runs", str(tmp_path / "none.json")).code == 2
+
+
+def test_compare_says_how_mult_adds_and_time_agree() -> None:
+    ran = quickly("compare", "resnet20", "lenet5", "--device", "cpu")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Time" in ran.out.splitlines()[0]
+    assert "faster than resnet20" in ran.out or "within noise" in ran.out
+    found = json.loads(
+        quickly("compare", "resnet20", "lenet5", "--device", "cpu", "-f", "json").out
+    )
+    times = [one["latency"]["median"] for one in found["networks"]]
+    assert found["networks"][1]["ratios"]["latency"] == times[1] / times[0]
+
+
+def compared(*samples: tuple[float, ...]) -> str:
+    """The notes of a comparison of VGG-16 and MobileNet with these samples of time."""
+    from archcalc.report.comparison import Compared, comparison
+
+    machine = latency.machine(QUICK, torch.device("cpu"))
+    rows = [
+        Compared(
+            archcalc.analyze(name),
+            (),
+            latency.Latency(name, 1, machine, timing.Timing(own, "precise")),
+        )
+        for name, own in zip(("vgg16", "mobilenet"), samples, strict=True)
+    ]
+    return "\n".join(comparison(rows).caption)
+
+
+def test_differences_within_noise_are_called_that() -> None:
+    assert "within noise" in compared((1.0, 1.2) * 20, (1.1, 1.15) * 20)
+    said = compared((1.0,) * 40, (0.25,) * 40)
+    assert "4x faster than vgg16, with 27.2x fewer Mult-Adds; Mult-Adds and time disagree" in said
+    agreeing = compared((2.72,) * 40, (0.1,) * 40)
+    assert "27.2x faster than vgg16, with 27.2x fewer Mult-Adds." in agreeing
+
+
+def test_commands_without_a_device_import_no_torch() -> None:
+    program = (
+        "import sys\nfrom archcalc import cli\n"
+        "sys.argv = ['archcalc', 'compare', 'vgg16', 'lenet5']\n"
+        "cli.run()\nsys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+# When it can't.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--device", "cuda:7"), "--device: expected one of cpu"),
+        (("--device", "gpu"), "received 'gpu'"),
+        (("--dtype", "int8"), "--dtype: expected one of float32, float16"),
+        (("--batch", "0"), "--batch: expected whole numbers of at least 1"),
+        (("--batch", "1,x"), "--batch: expected whole numbers of at least 1"),
+        (("--top", "0"), "--top: expected at least 1"),
+        (("--threads", "0"), "--threads: expected at least 1"),
+    ],
+)
+def test_what_cannot_be_measured(arguments: tuple[str, ...], message: str) -> None:
+    ran = quickly("profile", "lenet5", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.skipif(HAS_CUDA, reason="there is a CUDA device here")
+def test_never_another_device_in_its_place() -> None:
+    ran = quickly("compare", "lenet5", "resnet20", "--device", "cuda")
+    assert ran.code == 2
+    assert "finds no CUDA here" in ran.err
+    assert "Time" not in ran.out.splitlines()[0] if ran.out else True
+
+
+def test_vectors_have_no_channels_last(tmp_path: Path) -> None:
+    path = tmp_path / "vector.yaml"
+    path.write_text("name: v\ninput: [8]\nlayers:\n  - linear: {out: 4}\n")
+    ran = quickly("profile", str(path), "--channels-last")
+    assert ran.code == 2
+    assert "expected images (three axes), received v with 1" in ran.err
+
+
+def test_too_large_a_batch_says_which_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = 600_000_000
+    monkeypatch.setattr(devices, "free_bytes", lambda _: free)
+    with pytest.raises(SettingError, match=r"vgg16: expected at most 600,000,000 bytes") as caught:
+        profile(archcalc.analyze("vgg16", batch=64), QUICK)
+    fits = int(str(caught.value).rpartition("a batch of ")[2].split()[0])
+    assert latency.needed_bytes(archcalc.analyze("vgg16", batch=fits)) <= free
+    assert latency.needed_bytes(archcalc.analyze("vgg16", batch=fits + 1)) > free
+    monkeypatch.setattr(devices, "free_bytes", lambda _: 1000)
+    with pytest.raises(SettingError, match="not even a batch of 1 fits"):
+        profile(archcalc.analyze("vgg16"), QUICK)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"
+        ),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+)
+def test_running_out_of_memory_is_one_sentence(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: latency.Prepared) -> float:
+        if self.analysis.label == "lenet5":
+            raise error
+        return 1e-3
+
+    monkeypatch.setattr(latency.Prepared, "forward", fails)
+    with pytest.raises(SettingError, match=r"lenet5: expected at most .* bytes"):
+        profile(archcalc.analyze("lenet5"), QUICK, layers=False)
+    ran = quickly("compare", "resnet20", "lenet5", "--device", "cpu")  # the other is still measured
+    assert ran.code == 2
+    assert ran.err.count("error:") == 1
+    assert "lenet5: expected at most" in ran.err
+    assert "1.00 ms" in ran.out
+
+
+def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: latency.Prepared) -> float:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(latency.Prepared, "forward", fails)
+    with pytest.raises(RuntimeError, match="something else"):
+        profile(archcalc.analyze("lenet5"), QUICK, layers=False)
+
+
+def test_an_interruption_prints_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def sample(_: latency.Prepared) -> float:
+        calls.append(1)
+        if len(calls) > 40:
+            raise KeyboardInterrupt
+        return 1e-3 * (1 + len(calls) % 7)
+
+    monkeypatch.setattr(latency.Prepared, "forward", sample)
+    monkeypatch.setattr(timing.Series, "warm_up", lambda *_: None)
+    ran = run("profile", "lenet5", "resnet20", "--no-layers")
+    assert ran.code == 130
+    assert "lenet5" in ran.out
+    assert "Traceback" not in ran.err
+
+
+# CUDA: a fake at its boundary, with a clock of its own.
+
+
+class FakeCuda:
+    """Stands for torch.cuda: events on a clock that each layer's call moves by one millisecond."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.replays = 0
+        self.captured = False
+        fake = SimpleNamespace(
+            Stream=lambda _: SimpleNamespace(wait_stream=lambda _: None),
+            current_stream=lambda _: SimpleNamespace(wait_stream=lambda _: None),
+            stream=self.nothing,
+            CUDAGraph=lambda: SimpleNamespace(replay=self.replay),
+            graph=self.capture,
+            Event=lambda **_: self.event(),
+            OutOfMemoryError=torch.OutOfMemoryError,
+        )
+        device = SimpleNamespace(type="cuda")
+        monkeypatch.setattr(latency.torch, "cuda", fake)
+        monkeypatch.setattr(devices, "find", lambda _: device)
+        monkeypatch.setattr(devices, "usable", lambda *_: torch.float32)
+        monkeypatch.setattr(devices, "place", lambda x, *_: x)
+        monkeypatch.setattr(devices, "free_bytes", lambda _: 10**12)
+        monkeypatch.setattr(devices, "device_name", lambda _: "Fake GPU")
+        monkeypatch.setattr(latency, "build", self.build)
+
+    @contextmanager
+    def nothing(self, _: object) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def capture(self, _: object) -> Iterator[None]:
+        self.captured = True
+        yield
+
+    def replay(self) -> None:
+        self.replays += 1
+        self.now += 0.5
+
+    def event(self) -> Any:
+        event = SimpleNamespace(at=None, synchronized=False)
+        event.record = lambda: setattr(event, "at", self.now)
+        event.synchronize = lambda: setattr(event, "synchronized", True)
+
+        def elapsed(other: Any) -> float:
+            assert other.at is not None
+            return other.at - event.at
+
+        event.elapsed_time = elapsed
+        return event
+
+    def build(self, graph: archcalc.Graph, **_: object) -> Any:
+        model = build(graph)
+        for step in Stepper(model, graph).steps:
+            step.module.register_forward_hook(lambda *_: setattr(self, "now", self.now + 1))
+        return model
+
+
+def test_cuda_is_timed_by_its_own_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCuda(monkeypatch)
+    found = profile(archcalc.analyze("lenet5"), QUICK)
+    layers = len(archcalc.analyze("lenet5").graph.layers)
+    assert min(found.forward.samples) == pytest.approx(layers * 1e-3)  # milliseconds to seconds
+    assert max(found.forward.samples) == pytest.approx(layers * 1e-3)
+    assert [one.seconds for one in found.layers] == pytest.approx([1e-3] * layers)
+    assert found.replay is not None
+    assert found.replay.median == pytest.approx(0.5e-3)
+    assert fake.captured
+    assert fake.replays >= len(found.replay.samples)
+
+
+def test_a_cuda_report_shows_what_launching_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCuda(monkeypatch)
+    analysis = archcalc.analyze("lenet5")
+    one = profiling.Profiled(analysis, profile(analysis, QUICK), None)
+    table = profiling.summary_table([one])
+    assert "CUDA graph" in [column.heading for column in table.columns]
+    assert "Fake GPU" in table.title
+    assert any("launching takes 96% of the eager time" in note for note in table.caption)
+
+
+@pytest.mark.skipif(not HAS_CUDA, reason="there is no CUDA device here")
+def test_real_cuda() -> None:
+    found = profile(archcalc.analyze("resnet50", batch=8), Options(device="cuda", budget=5))
+    assert found.replay is not None
+    assert found.replay.median <= 1.1 * found.forward.median
+    total = sum(one.seconds for one in found.layers)
+    assert total == pytest.approx(found.forward.median, rel=0.5)
