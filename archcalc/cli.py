@@ -601,7 +601,9 @@ def profile(
     batch: Annotated[
         str, typer.Option("--batch", "-b", metavar="N,N", help="Inputs in a batch.")
     ] = "1",
-    dtype: DtypeOption = "float32",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="float32, float16, bfloat16 or float64.")
+    ] = "float32",
     threads: ThreadsOption = None,
     channels_last: ChannelsLastOption = False,
     compiled: CompileOption = False,

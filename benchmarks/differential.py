@@ -1,7 +1,9 @@
 """Draw random networks and compare the arithmetic with PyTorch, as many as one likes.
 
 The networks and the comparisons are those of tests/test_random_networks.py. Shapes, parameters and
-Mult-Adds are compared layer by layer on the meta device, values and receptive fields on the CPU.
+Mult-Adds are compared layer by layer on the meta device, values and receptive fields on the CPU:
+the fields by NaNs at the network's own size, position by position, and by back-propagation on a
+longer axis. What that can't examine is counted, with the reason.
 Specs with one word changed must be refused with a place, or be right. A spec that fails is printed,
 made smaller, as YAML ready for a regression test, and the exit status is 1. The same seed draws the
 same networks.
@@ -47,19 +49,29 @@ class Sort(NamedTuple):
 SORTS = {
     "small": Sort(SMALL, (checks.check_network, checks.check_values)),
     "large": Sort(LARGE, (checks.check_network,)),
-    "wide": Sort(WIDE, (checks.check_network, checks.check_fields)),
+    "wide": Sort(WIDE, (checks.check_network, checks.check_fields, checks.check_gradients)),
     "changed": Sort(SMALL, (checks.check_network,)),
 }
 
 
+class Compared(NamedTuple):
+    """What was compared of one network: layers by kind, positions and fields, those left out, too.
+
+    `refused` is whether it was refused, as it may be.
+    """
+
+    kinds: Counter[str]
+    positions: int = 0
+    reached: checks.Reached = checks.Reached(0, Counter())
+    refused: bool = False
+
+
 class Result(NamedTuple):
-    """What came of one network: its kinds, the positions compared, and what was wrong."""
+    """What came of one network: what was compared, and what was wrong."""
 
     number: int
     sort: str
-    kinds: Counter[str]
-    positions: int = 0
-    refused: bool = False
+    compared: Compared
     problem: str = ""
     text: str = ""
 
@@ -76,37 +88,38 @@ def draw(number: int, seed: int) -> tuple[str, str]:
     return sort, mutated(text, source) if sort == "changed" else text
 
 
-def compare(sort: str, text: str) -> tuple[Counter[str], int, bool]:
-    """Return the kinds of a spec, the positions compared and whether it was refused, as it may be.
-
-    Raises Wrong.
-    """
+def compare(sort: str, text: str) -> Compared:
+    """Return what was compared of a spec. Raises Wrong."""
     try:
         graph = checks.graph_of(text)
     except ArchcalcError as error:
         told = error.errors if isinstance(error, SpecErrors) else (error,)
         if sort == "changed" and all(one.place for one in told):
-            return Counter(), 0, True
+            return Compared(Counter(), refused=True)
         raise Wrong(f"refused: {error}") from error
     except Exception as error:
         raise Wrong(f"expanding: {type(error).__name__}: {error}") from error
-    positions = 0
+    compared = Compared(Counter(node.op.kind for node in graph.nodes))
     for check in SORTS[sort].checks:
         try:
-            positions += check(graph) or 0
+            found = check(graph)
         except Exception as error:
             raise Wrong(f"{check.__name__}: {type(error).__name__}: {error}") from error
-    return Counter(node.op.kind for node in graph.nodes), positions, False
+        if isinstance(found, checks.Reached):
+            compared = compared._replace(reached=found)
+        elif found:
+            compared = compared._replace(positions=found)
+    return compared
 
 
 def examine(number: int, seed: int) -> Result:
     """Draw a network and compare; make it smaller if something is wrong."""
     sort, text = draw(number, seed)
     try:
-        return Result(number, sort, *compare(sort, text))
+        return Result(number, sort, compare(sort, text))
     except Wrong as wrong:
         small, problem = smaller(sort, text, str(wrong))
-        return Result(number, sort, Counter(), problem=problem, text=small)
+        return Result(number, sort, Compared(Counter()), problem, small)
 
 
 def smaller(sort: str, text: str, problem: str) -> tuple[str, str]:
@@ -186,22 +199,32 @@ def followed(results: Iterable[Result], count: int) -> Iterator[Result]:
 
 def report(results: list[Result], seconds: float, asked: int, seed: int) -> int:
     """Print what was compared, then every spec that is wrong; return the exit status."""
-    kinds = sum((one.kinds for one in results), Counter[str]())
     print(f"{len(results):,} of {asked:,} networks, seed {seed}, {seconds:.0f} s")
     for sort in SORTS:
-        own = [one for one in results if one.sort == sort]
+        own = [one.compared for one in results if one.sort == sort]
         print(f"  {sort}: {len(own):,}, refused {sum(one.refused for one in own):,}")
-    layers = kinds.total() - kinds["input"]
-    print(f"{layers:,} layers, {sum(one.positions for one in results):,} positions compared")
-    print("layers by kind: " + ", ".join(f"{kind} {n:,}" for kind, n in kinds.most_common()))
-    if missing := sorted(set(KINDS) - set(kinds)):
-        print("never drawn: " + ", ".join(missing))
+    report_compared([one.compared for one in results])
     wrong = [one for one in results if one.problem]
     print(f"{len(wrong):,} wrong")
     for one in wrong:
         print(f"\n# {one.sort} network {one.number} of seed {seed}")
         print("".join(f"# {line}\n" for line in one.problem.splitlines()) + one.text, end="")
     return 1 if wrong else 0
+
+
+def report_compared(every: list[Compared]) -> None:
+    """Print how much was compared, and what was not and why."""
+    kinds = sum((one.kinds for one in every), Counter[str]())
+    layers = kinds.total() - kinds["input"]
+    print(f"{layers:,} layers, {sum(one.positions for one in every):,} positions compared")
+    left_out = sum((one.reached.left_out for one in every), Counter[str]())
+    fields = sum(one.reached.fields for one in every)
+    print(f"{fields:,} fields compared by back-propagation, {left_out.total():,} left out")
+    for reason, number in left_out.most_common():
+        print(f"  {number:,}: {reason}")
+    print("layers by kind: " + ", ".join(f"{kind} {n:,}" for kind, n in kinds.most_common()))
+    if missing := sorted(set(KINDS) - set(kinds)):
+        print("never drawn: " + ", ".join(missing))
 
 
 def main() -> int:

@@ -1,14 +1,16 @@
 """What a network built in PyTorch says of the arithmetic: shapes, parameters, Mult-Adds, fields.
 
-Every check raises Disagreement with the layer in it. The field check is a witness of its own, next
-to back-propagation: it puts a NaN at one input position after the other and looks where it comes
-out, node by node.
+Every check raises Disagreement with the layer in it. Fields have two: one puts a NaN at one input
+position after the other and looks where it comes out, node by node, at the network's own size; the
+other is `verify`'s, by back-propagation on a longer axis, far from borders.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,6 +24,7 @@ from archcalc.analysis.receptive_field import (
     tracks_of,
 )
 from archcalc.ops.window import HELD, POINTWISE
+from archcalc.pytorch import gradients
 from archcalc.pytorch import model as pytorch
 from archcalc.spec import library
 from archcalc.spec.expansion import expand
@@ -300,3 +303,34 @@ def _hull(state: AxisField | Uneven, i: int) -> Hull | None:
 
 def _along_axis(value: Any, axis: int) -> Any:
     return value[axis] if isinstance(value, tuple) else value
+
+
+# Receptive fields: back from an output position, on a longer axis.
+
+
+class Reached(NamedTuple):
+    """How many fields were compared, and how many were left out, by the reason."""
+
+    fields: int
+    left_out: Counter[str]
+
+
+def check_gradients(graph: Graph) -> Reached:
+    """Size, stride and start where the network is cut, along each axis."""
+    left_out: Counter[str] = Counter()
+    fields = 0
+    for found in gradients.check_fields(graph, receptive_fields(graph)):
+        if found.reason:
+            left_out[_without_names(found.reason, graph)] += 1
+        else:
+            same(found.node, f"axis {found.axis} by gradients", found.stated, found.reached)
+            fields += 1
+    return Reached(fields, left_out)
+
+
+def _without_names(reason: str, graph: Graph) -> str:
+    """A reason without the network's own names and numbers, so that reasons can be counted."""
+    paths = {node.path for node in graph.layers}
+    short = re.sub(r"(can't take a longer axis): .*", r"\1", reason)
+    words = ["a layer" if word in paths else word for word in short.split(" ")]
+    return re.sub(r"\b\d[\d,]*", "N", " ".join(words))

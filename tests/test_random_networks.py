@@ -82,6 +82,22 @@ def test_receptive_fields(source: random.Random) -> None:
     checks.check_fields(checks.graph_of(draw_spec(source, WIDE)))
 
 
+def test_receptive_fields_by_back_propagation() -> None:
+    """A join that fits at one size only, say, can't be examined: no reason to compare few."""
+    compared, left_out = 0, Counter[str]()
+
+    @drawn(60)
+    @given(RANDOM)
+    def check(source: random.Random) -> None:
+        nonlocal compared, left_out
+        found = checks.check_gradients(checks.graph_of(draw_spec(source, WIDE)))
+        compared, left_out = compared + found.fields, left_out + found.left_out
+
+    check()
+    assert compared > 50, left_out
+    assert compared > left_out.total(), left_out
+
+
 @drawn(150)
 @given(RANDOM)
 def test_a_spec_with_one_word_changed_is_refused_or_right(source: random.Random) -> None:
@@ -122,6 +138,51 @@ layers:
 - conv: {out: 3, kernel: 1, stride: 3, padding: 1, dilation: 3}
 - relu
 """,
+    # back-propagation keeps the other axis short; so short that its windows held padding alone
+    "a_stride_that_skips_a_short_axis": """
+input: [2, 8, 17]
+layers:
+- conv: {out: 3, kernel: 3, stride: 3, padding: [[2, 3], [3, 1]]}
+""",
+    "a_pool_behind_which_nothing_is_seen": """
+input: [1, 24, 15]
+layers:
+- maxpool: {kernel: 1, switches: true}
+- conv: {out: 3, kernel: [2, 5], stride: 3, padding: [[2, 2], [2, 0]]}
+""",
+    "a_dilated_window_around_a_short_axis": """
+input: [3, 19, 19]
+layers:
+- maxpool: {kernel: [1, 2], stride: [1, 2], padding: same_tf, dilation: 2}
+""",
+    "a_transposed_convolution_that_leaves_a_short_axis": """
+input: [1, 12, 12]
+layers:
+- convtranspose: {out: 1, kernel: 1, stride: 3, padding: 1}
+""",
+    "an_unpooling_that_leaves_nothing_of_a_short_axis": """
+input: [1, 13, 12]
+layers:
+- maxpool: {name: pool, kernel: 2, padding: 1, switches: true}
+- maxunpool: {kernel: 2, padding: 1, size: [13, 12], switches: pool}
+""",
+    # PyTorch goes back through nearest upsampling with a ratio in float32, also for doubles
+    "nearest_upsampling_with_another_way_back": """
+input: [2, 10]
+layers:
+- upsample: {size: 23}
+""",
+    "nearest_upsampling_of_one_of_two_axes": """
+input: [2, 13, 9]
+layers:
+- upsample: {size: [11, 9]}
+""",
+    # whole positions, of which rounding made the next one seen with a weight of 1e-14
+    "linear_upsampling_at_whole_positions": """
+input: [2, 9]
+layers:
+- upsample: {size: 7, mode: linear}
+""",
 }
 
 
@@ -131,6 +192,7 @@ def test_found(name: str) -> None:
     checks.check_network(graph)
     checks.check_values(graph)
     checks.check_fields(graph)
+    assert not checks.check_gradients(graph).left_out
 
 
 # What is drawn.
@@ -206,16 +268,19 @@ def test_a_wrong_fact_is_found(fact: str) -> None:
         checks.check_network(graph)
 
 
+@pytest.mark.parametrize("check", [checks.check_fields, checks.check_gradients])
 @pytest.mark.parametrize("layer", ["one", "two", "three"])
 @pytest.mark.parametrize(("field", "change"), [("kernel", 1), ("before", 1), ("stride", 1)])
-def test_a_wrong_window_is_found(layer: str, field: str, change: int) -> None:
+def test_a_wrong_window_is_found(
+    layer: str, field: str, change: int, check: Callable[[Graph], Any]
+) -> None:
     graph = checks.graph_of(CHAIN)
     node = next(node for node in graph.layers if node.path == layer)
     [[window]] = node.facts.windows
     wrong = window._replace(**{field: getattr(window, field) + change})
     node.facts = node.facts._replace(windows=((wrong,),))
     with pytest.raises(checks.Disagreement, match=f"layer {layer}: axis 0"):
-        checks.check_fields(graph)
+        check(graph)
 
 
 # Specs that can't be.

@@ -16,11 +16,12 @@ its channels, so the positions that an output depends on are the same for each o
 union is what a receptive field is. Groups and tables only choose among channels; so do the parts of
 a split, a shuffle, and slices and zeros of channels. Other axes do not move what is seen along this
 one: a kernel is a product of ranges, one an axis. All weights are 1 and all cotangents positive, so
-that no two ways cancel; a gradient is 0 only where nothing is seen.
+that no two ways cancel; a gradient is 0, but for rounding, only where nothing is seen.
 """
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
@@ -40,7 +41,7 @@ from archcalc.analysis.receptive_field import (
 from archcalc.ops import conv, join, linear, normalization, pooling, shape
 from archcalc.pytorch.base import each_axis
 from archcalc.pytorch.builders import build_layer
-from archcalc.pytorch.windows import pair
+from archcalc.pytorch.windows import pair, sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,11 +54,13 @@ CHANNELS = 2
 LONGEST = 2**15  # positions of an axis that is still examined; twice that where strides ask it
 MOST_ROWS = 256  # positions that one pattern may take to repeat, twice over
 MOST_ELEMENTS = 2**21  # of one tensor on the way back
+NOISE = 1e-9  # weights that linear interpolation has for what it should not see are below
 EXITS_UP_TO = 400  # nodes of a network whose blocks' exits are examined, too
 LENGTHENED = 4  # times that an axis is tried, doubled each time
 TOGETHER = 32  # layers examined in one sweep where the first wrong one is looked for
 
 WHOLE_KINDS = (linear.Linear, linear.RBF, pooling.GlobalAvgPool, pooling.GlobalMaxPool)
+SLIDING = (conv.Conv, pooling.MaxPool, pooling.AvgPool, pooling.Subsample)
 ADAPTIVE = (pooling.AdaptiveAvgPool, pooling.AdaptiveMaxPool)
 OWN_STATISTICS = (normalization.LayerNorm, normalization.GroupNorm)
 
@@ -365,6 +368,8 @@ class _Sweep:
                 continue
             self._refuse_borders(node.path, mask)
             active = mask.any(1).nonzero().flatten()
+            if not len(active):
+                continue
             probe = self._probe(node)
             for some in torch.split(active, probe.rows_at_once()):
                 reached = probe.reached(port, mask[some])
@@ -491,7 +496,8 @@ class _Probe(NamedTuple):
         found = []
         for gradient in torch.autograd.grad(y, xs, cotangent):
             others = [d for d in range(1, gradient.dim()) if d != 2 + self.axis]
-            nonzero = (gradient != 0).any(dim=others) if others else gradient != 0
+            nonzero = gradient.abs() > NOISE
+            nonzero = nonzero.any(dim=others) if others else nonzero
             found.append(nonzero.view(places, rows, -1).any(0))
         return found
 
@@ -511,6 +517,8 @@ def _along(mask: Tensor, y: Tensor, axis: int) -> Tensor:
 @lru_cache(maxsize=512)
 def _probe(op: Op, lengths: tuple[int, ...], axis: int, rank: int) -> _Probe:
     """A reduced layer with the inputs it is run on; PyTorch refuses some with a RuntimeError."""
+    if isinstance(op, shape.Upsample) and op.mode == "nearest":
+        return _repeating(op, lengths[0], axis, rank)
     channels = len(op.ports) if isinstance(op, shape.Split) else CHANNELS
     others = [_shortest(op, other, rank) for other in range(rank)]
     shapes = tuple((channels, *others[:axis], length, *others[axis + 1 :]) for length in lengths)
@@ -524,6 +532,32 @@ def _probe(op: Op, lengths: tuple[int, ...], axis: int, rank: int) -> _Probe:
     own = shapes[: len(lengths)]
     inputs = [torch.rand(1, *one, generator=generator, dtype=torch.float64) + 0.5 for one in own]
     return _chosen(op, _Probe(module.eval(), tuple(inputs), (), axis))
+
+
+class _Repeat(nn.Module):
+    """Repeats or leaves out positions of one axis."""
+
+    def __init__(self, taken: Tensor) -> None:
+        super().__init__()
+        self.taken = taken
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.index_select(2, self.taken)
+
+
+def _repeating(op: shape.Upsample, length: int, axis: int, rank: int) -> _Probe:
+    """Nearest upsampling, its axis alone, with a gradient that goes where the forward pass takes.
+
+    PyTorch (2.13) finds a position's source, floor(i*n/m), with a ratio rounded to float32: in the
+    backward pass, whatever the type, and forward in small maps of two axes. So some whole numbers
+    come out one less, such as 14 at i = 23 from 28 to 46. Forward along one axis it keeps doubles.
+    """
+    own = {"size": op.size, "scale": op.scale}
+    line = _with(op, **{name: each_axis(v, rank)[axis] for name, v in own.items() if v is not None})
+    positions = torch.arange(length, dtype=torch.float64).expand(1, CHANNELS, -1)
+    taken = build_layer(line, ((CHANNELS, length),))(positions)[0, 0].long()
+    x = torch.ones(1, CHANNELS, length, dtype=torch.float64)
+    return _Probe(_Repeat(taken), (x,), (), 0)
 
 
 @torch.no_grad()
@@ -602,20 +636,38 @@ def _least(op: Any, n: int, axis: int, rank: int) -> int:
 
 
 def _shortest(op: Any, axis: int, rank: int) -> int:
-    """The fewest positions that an axis which isn't examined may have."""
+    """The fewest positions that an axis which isn't examined may have.
+
+    One window along it must have data in it: where all hold padding alone, nothing is seen along
+    the examined axis, either.
+    """
     if isinstance(op, shape.Slice) and op.axis == axis + 1:
         return int(max(op.start + 1, op.stop or 0))
+    if not isinstance(op, (*SLIDING, conv.ConvTranspose, pooling.MaxUnpool)):
+        return 1
+    return next(n for n in itertools.count(1) if _has_data(op, n, axis, rank))
+
+
+def _has_data(op: Any, n: int, axis: int, rank: int) -> bool:
+    """Whether one of the windows on an axis of n has a position of the input among its taps.
+
+    Some n will do: at stride + reach, if not before, a sliding window begins inside. For transposed
+    windows, the positions are the output's.
+    """
+    if isinstance(op, pooling.MaxUnpool):  # its switches are inside, wherever its windows are
+        return _least(op, n, axis, rank) > 0
+    strides = each_axis(op.kernel if op.stride is None else op.stride, rank)
+    kernel, dilation = each_axis(op.kernel, rank)[axis], each_axis(op.dilation, rank)[axis]
     if isinstance(op, conv.ConvTranspose):
-        extra = each_axis(op.extra, rank)[axis]
-        stride = each_axis(op.stride, rank)[axis]
-        return int(1 + max(0, -(-(1 - extra - _least(op, 1, axis, rank)) // stride)))
-    if not hasattr(op, "padding") or isinstance(op, (shape.Pad, pooling.MaxUnpool)):
-        return 1
-    padding = each_axis(op.padding, rank)[axis]
-    if padding in ("same", "same_tf"):
-        return 1
-    reach = each_axis(op.dilation, rank)[axis] * (each_axis(op.kernel, rank)[axis] - 1) + 1
-    return int(max(1, reach - sum(pair(padding))))
+        before, _ = pair(each_axis(op.padding, rank)[axis])
+        last = (n - 1) * strides[axis] - before
+        end = _least(op, n, axis, rank) + each_axis(op.extra, rank)[axis]
+    else:
+        before, after = sides(op, rank, strides).of([n] * rank)[axis]
+        last = n + after - dilation * (kernel - 1) - 1
+        end = n
+    starts = range(-before, last + 1, strides[axis])
+    return any(0 <= start + q * dilation < end for start in starts for q in range(kernel))
 
 
 def _reduced(op: Any, own: tuple[int, ...], now: tuple[int, ...], axis: int, rank: int) -> Op:
@@ -631,7 +683,8 @@ def _reduced(op: Any, own: tuple[int, ...], now: tuple[int, ...], axis: int, ran
         along = [1] * rank
         along[axis] = sized(op, own[0], now[0], axis, rank)
         if isinstance(op, pooling.MaxUnpool):
-            along = [_least(op, 1, i, rank) if i != axis else n for i, n in enumerate(along)]
+            others = [_least(op, _shortest(op, i, rank), i, rank) for i in range(rank)]
+            along = [*others[:axis], along[axis], *others[axis + 1 :]]
         return _with(op, size=along)
     changes = _FEWER.get(type(op))
     return _with(op, **changes(op)) if changes else op

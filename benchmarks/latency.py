@@ -1,0 +1,73 @@
+"""Compare archcalc's latencies with torch.utils.benchmark.Timer, and layer times with their sum.
+
+    python benchmarks/latency.py [-n ROUNDS] [--device cpu|cuda] [--format markdown]
+
+Every round times each network both ways, in turn: archcalc's samples, and a blocked autorange of
+PyTorch's Timer on the same model and input. They agree if the medians are within 3% (CUDA: 2%) or
+the 95% intervals of the medians overlap.
+"""
+
+from __future__ import annotations
+
+import torch
+from harness import make_parser, print_table, verdict
+from torch.utils.benchmark import Timer
+
+import archcalc
+from archcalc.pytorch.latency import Options, Prepared, settled
+from archcalc.pytorch.timing import Series, Timing
+from archcalc.report.profiling import duration
+
+NETWORKS = (
+    "lenet5", "alexnet", "squeezenet1-1", "mobilenet", "mobilenet-v2", "googlenet", "resnet18",
+    "resnet50", "vgg16", "resnet20",
+)  # fmt: skip
+SUMMED = ("vgg16", "resnet50", "googlenet", "mobilenet")
+SECONDS = 0.5  # of each way, a round
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = make_parser("Latencies beside PyTorch's Timer.", rounds=6)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    within = 0.02 if options.device.startswith("cuda") else 0.03
+    rows, worst = [], 0.0
+    for name in NETWORKS:
+        own, theirs, summed = timed(name, options.device, options.rounds)
+        off = own.median / theirs.median - 1
+        agree = abs(off) <= within or not own.differs_from(theirs)
+        worst = worst if agree else max(worst, abs(off))
+        gap = f"{100 * (summed / own.median - 1):+.1f}%" if name in SUMMED else ""
+        columns = (name, duration(own.median), duration(theirs.median), f"{100 * off:+.1f}%")
+        rows.append([*columns, "yes" if agree else "NO", gap])
+    headings = ("network", "archcalc", "Timer", "difference", "agree", "sum of layers")
+    print_table(options.format, headings, rows)
+    print()
+    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, {options.device}")
+    print(verdict("networks that agree", sum(row[4] == "yes" for row in rows), 8))
+
+
+def timed(name: str, device: str, rounds: int) -> tuple[Timing, Timing, float]:
+    """archcalc's samples, those of Timer, and the sum of the layers' medians."""
+    options = Options(device=device)
+    with settled(options):
+        prepared = Prepared(archcalc.analyze(name), options)
+        stepped, layers = prepared.stepped()
+        series = Series(prepared.forward, 0)
+        names = {"model": prepared.model, "x": prepared.next_input()}
+        timer = Timer("model(x)", globals=names, num_threads=torch.get_num_threads())
+        series.warm_up(SECONDS, 3)
+        theirs: list[float] = []
+        for _ in range(rounds):
+            calls = max(8, round(SECONDS / prepared.forward()))
+            series.samples += [prepared.forward() for _ in range(calls)]
+            theirs += timer.blocked_autorange(min_run_time=SECONDS).times
+            for _ in range(max(3, calls // 2)):
+                stepped()
+    summed = sum(Timing(tuple(own), "").median for own in layers)
+    return Timing(tuple(series.samples), ""), Timing(tuple(theirs), ""), summed
+
+
+if __name__ == "__main__":
+    main()
