@@ -316,7 +316,8 @@ def verify_all(
     """
     more = {"input": input, "specs": specs}
     every: list[dict[str, Any]] = [
-        {"network": text.partition("@")[0], "settings": one, **more}
+        {"network": text if os.path.isfile(text) else text.partition("@")[0], "settings": one}
+        | more
         for text in asked
         for spec, given in [request(text, specs)]
         for one in combinations(spec, {**given, **exact_settings(settings or {})})

@@ -61,6 +61,12 @@ def _complete_counting(incomplete: str) -> list[str]:
     return _beginning(incomplete, COUNTINGS)
 
 
+def _complete_tool(incomplete: str) -> list[str]:
+    from archcalc.analysis.tools import TOOLS
+
+    return _beginning(incomplete, TOOLS)
+
+
 NetworkArgument = Annotated[
     str,
     typer.Argument(
@@ -551,7 +557,7 @@ def reconcile(
         list[str] | None,
         typer.Option(
             "--tool", "-t", metavar="TOOL", help="A counter; repeatable. All that are installed.",
-            autocompletion=_complete_counting, show_default=False,
+            autocompletion=_complete_tool, show_default=False,
         ),
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Differences layer by layer.")] = False,

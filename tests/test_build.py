@@ -46,6 +46,15 @@ def random(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
+def test_memory_can_be_given_later() -> None:
+    """A model made without memory holds nothing but its state_dict."""
+    model = archcalc.build("lenet5").eval()
+    bare = archcalc.build("lenet5", device="meta").eval()
+    bare.load_state_dict(model.state_dict(), assign=True)
+    x = random(2, 1, 32, 32)
+    assert torch.equal(bare(x), model(x))
+
+
 # Names and weights.
 
 
@@ -134,7 +143,7 @@ def test_types_and_devices() -> None:
     assert moved(torch.zeros(1, 1, 32, 32, dtype=torch.float64)).shape == (1, 10)
     bare = archcalc.build("vgg16", device="meta")
     assert {one.device.type for one in bare.state_dict().values()} == {"meta"}
-    with pytest.raises(SettingError, match=r"dtype: expected one of .* received 'int8'"):
+    with pytest.raises(SettingError, match=r"dtype: expected one of float32.* received 'int8'"):
         archcalc.build("lenet5", dtype="int8")
     with pytest.raises(SettingError, match=r"device: expected one .* received 'cuda:99'"):
         archcalc.build("lenet5", device="cuda:99")
@@ -168,6 +177,17 @@ def test_any_layer_name_will_do(tmp_path: Any) -> None:
     model = archcalc.build(str(path))
     assert {key.split(".")[0] for key in model.state_dict()} == set(words)
     assert model(torch.zeros(1, 2, 4, 4)).shape == (1, 2, 4, 4)
+    ran = run("build", str(path), "-o", str(tmp_path / "names.pt2"))
+    assert ran.code == 2
+    assert "layer forward: expected layer names that torch.export can take" in ran.err
+    path.write_text(
+        "name: own\ninput: [2, 4, 4]\nlayers:\n"
+        + "".join(
+            f"  - conv: {{name: {word}, out: 2, kernel: 1}}\n"
+            for word in ("outputs", "input_shape", "steps", "results")
+        )
+    )
+    assert run("build", str(path), "-o", str(tmp_path / "own.pt2")).code == 0
 
 
 def test_four_axes_are_refused_with_the_place(tmp_path: Any) -> None:
@@ -355,8 +375,9 @@ def test_a_state_dict_in_a_file(tmp_path: Any) -> None:
         (("-o", "x.pt", "--format", "onxx"), "did you mean onnx?"),
         (
             ("-o", "x.pt", "--dtype", "int8"),
-            "dtype: expected one of PyTorch's floating-point types",
+            "--dtype: expected one of float32, float16",
         ),
+        (("-o", "x.pt", "--seed", str(2**70)), "--seed: expected a number of 64 bits"),
         (("-o", "no/such/x.pt"), "can't write 'no/such/x.pt'"),
         (("-o", "x.pt", "--set", "classes=[10,20]"), "build: expected one network, received 2"),
     ],

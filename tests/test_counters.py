@@ -6,9 +6,11 @@ import hashlib
 
 import pytest
 import torch
+from command import run
 from torch import nn
 from torch.nn import functional
 
+import archcalc
 from archcalc.pytorch import counters
 from archcalc.pytorch.counters import COUNTERS, HOOKS, version
 
@@ -186,3 +188,23 @@ def test_a_copy_shares_what_was_shared_and_no_memory():
             one.untyped_storage().data_ptr() for one in copied.state_dict().values() if one.numel()
         } - {0}
     assert {one.device.type for one in counters.meta_copy(model).state_dict().values()} == {"meta"}
+
+
+def test_what_takes_too_much_memory_is_not_run(monkeypatch):
+    """A counter that computes values is left out with the reason; the others still count."""
+    from archcalc.pytorch import devices
+
+    monkeypatch.setattr(devices, "free_bytes", lambda _: 1000)
+    verification = archcalc.verify("lenet5")
+    left_out = {check.key: [one.reason for one in check.left_out] for check in verification.checks}
+    assert any("and 1,000 are free" in reason for reason in left_out["fvcore"])
+    found = archcalc.reconcile("lenet5", tools=["fvcore", "thop"])
+    assert [one.tool for one in found.tools] == ["thop"]
+    assert ["fvcore was not run on lenet5" in one for one in found.failures] == [True]
+
+
+def test_a_file_with_an_at_sign_in_its_name(tmp_path):
+    path = tmp_path / "a@b.yaml"
+    path.write_text("name: a\ninput: [1, 4, 4]\nlayers:\n  - conv: {out: 2, kernel: 3}\n")
+    ran = run("verify", str(path))
+    assert (ran.code, ran.err) == (0, "")

@@ -14,6 +14,8 @@ from archcalc.pytorch.base import builds, each_axis, of_rank
 from archcalc.pytorch.windows import Sides, padded, pair, sides, symmetric
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from archcalc.ops.base import Shapes
 
 
@@ -78,18 +80,14 @@ class TableConv(nn.Module):
         self.out = op.out
         self.sides = around
         self.parts = [(size, len(list(equal))) for size, equal in groupby(map(len, rows))]
-        self.maps = [index for row in rows for index in row]
-        self.weight = nn.Parameter(torch.empty(len(self.maps), *around.kernel))
+        self.runs = list(_runs([index for row in rows for index in row]))
+        planes = sum(stop - start for start, stop in self.runs)
+        self.weight = nn.Parameter(torch.empty(planes, *around.kernel))
         self.bias = nn.Parameter(torch.empty(op.out)) if op.bias else None
-        self.register_buffer("index", torch.tensor(self.maps), persistent=False)
-
-    def reset_parameters(self) -> None:
-        """Fill what is not trained: which input maps the kernels see."""
-        index = self.get_buffer("index")
-        index.copy_(torch.tensor(self.maps))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = padded(x, self.sides.of(x.shape[2:])).index_select(1, self.get_buffer("index"))
+        x = padded(x, self.sides.of(x.shape[2:]))
+        x = torch.cat([x[:, start:stop] for start, stop in self.runs], dim=1)
         _, _, stride, dilation, _ = self.sides
         convolve = FUNCTIONS[len(stride) - 1]
         found, start = [], 0
@@ -105,6 +103,17 @@ class TableConv(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.channels}, parts={self.parts}, {self.sides}"
+
+
+def _runs(maps: list[int]) -> Iterator[tuple[int, int]]:
+    """Maps one after another as ranges, each up to the map that doesn't follow."""
+    start = before = maps[0]
+    for index in maps[1:]:
+        if index != before + 1:
+            yield start, before + 1
+            start = index
+        before = index
+    yield start, before + 1
 
 
 class _CutConvTranspose(nn.Module):

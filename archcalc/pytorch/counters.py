@@ -23,6 +23,8 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from archcalc.analysis import Analysis
+
 HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
@@ -279,6 +281,21 @@ COUNTERS: dict[str, Callable[[nn.Module, Tensor], Counted]] = {
     "ptflops": ptflops,
     "calflops": calflops,
 }
+
+
+META = frozenset({"thop", "torch", "torchinfo"})  # those that need no values
+
+
+def too_large(analysis: Analysis) -> str:
+    """Why a counter that runs the network on the CPU can't; empty where it can."""
+    from archcalc.analysis.memory import Memory
+    from archcalc.pytorch.devices import free_bytes
+
+    free = free_bytes(torch.device("cpu"))
+    needed = 2 * Memory(analysis).peak  # a convolution may unfold its input besides
+    if free is None or needed <= free:
+        return ""
+    return f"it runs the network, which takes about {needed:,} bytes, and {free:,} are free"
 
 
 def version(tool: str) -> str | None:

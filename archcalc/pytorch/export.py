@@ -44,14 +44,29 @@ def save_state_dict(model: Network, path: str) -> None:
 
 def exported(model: Network) -> torch.export.ExportedProgram:
     """The model in evaluation mode as a program that takes batches of any size."""
+    _check_names(model)
     was_training = model.training
-    example = torch.zeros(2, *model.input_shape, dtype=_dtype(model), device=_device(model))
+    example = torch.zeros(2, *model._input_shape, dtype=_dtype(model), device=_device(model))
     sizes = {0: torch.export.Dim("batch", min=1)}
     try:
         with quiet():
             return torch.export.export(model.eval(), (example,), dynamic_shapes=((sizes,),))
     finally:
         model.train(was_training)
+
+
+def _check_names(model: Network) -> None:
+    """torch.export finds submodules as attributes, where a module's own come first."""
+    for path, module in model.named_modules():
+        for name in module._modules:
+            if hasattr(torch.nn.Module, name) or name in torch.nn.Module().__dict__:
+                layer = f"{path}.{name}".removeprefix(".").replace(".", "/")
+                raise OutputError(
+                    "expected layer names that torch.export can take, received one that all of "
+                    "PyTorch's modules have for themselves",
+                    layer=layer,
+                    hint="name it otherwise, or save a state_dict",
+                )
 
 
 def save_program(model: Network, path: str) -> None:

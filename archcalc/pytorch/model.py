@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from archcalc.errors import LayerError, SettingError, SpecError, received
+from archcalc.errors import LayerError, SettingError, SpecError, did_you_mean, received
 from archcalc.graph import Node, Scope
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.conv import CONVS, TRANSPOSED_CONVS, TableConv
+from archcalc.pytorch.devices import DTYPES
 from archcalc.pytorch.linear import RadialBasis
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class Step(NamedTuple):
     drops: tuple[int, ...]
 
 
+class Plan(NamedTuple):
+    """How a block runs: its steps, the slots of what it gives, and how many slots there are."""
+
+    steps: list[Step]
+    results: tuple[int, ...]
+    slots: int
+
+
 class Block(nn.Module):
     """Layers and blocks, called in the order of the network."""
 
@@ -51,10 +60,8 @@ class Block(nn.Module):
         self, parts: Mapping[str, nn.Module], steps: list[Step], results: tuple[int, ...]
     ) -> None:
         super().__init__()
-        self.steps = steps
-        self.results = results
         used = [slot for step in steps for slot in (*step.takes, *step.gives)]
-        self.slots = 1 + max(used, default=0)
+        self._plan = Plan(steps, results, 1 + max(used, default=0))
         self._modules.update(parts)  # any name will do: `add_module` refuses 'type' and others
 
     def train(self, mode: bool = True) -> Self:
@@ -65,8 +72,9 @@ class Block(nn.Module):
         return self
 
     def forward(self, *inputs: Tensor) -> Any:
-        slots: list[Any] = [*inputs, *[None] * (self.slots - len(inputs))]
-        for name, takes, gives, drops in self.steps:
+        steps, results, count = self._plan
+        slots: list[Any] = [*inputs, *[None] * (count - len(inputs))]
+        for name, takes, gives, drops in steps:
             found = self._modules[name](*[slots[slot] for slot in takes])  # type: ignore[misc]
             for slot in drops:
                 slots[slot] = None
@@ -74,19 +82,29 @@ class Block(nn.Module):
                 gives, [found] if isinstance(found, Tensor) else found, strict=True
             ):
                 slots[slot] = one
-        found = [slots[slot] for slot in self.results]
+        found = [slots[slot] for slot in results]
         return found[0] if len(found) == 1 else tuple(found)
 
 
 class Network(Block):
-    """A network: of (batch, *input_shape) its output, or a dictionary of its named outputs."""
+    """A network: of (batch, *input_shape) its output, or a dictionary of its named outputs.
+
+    `outputs` are their names (unless a layer is called so, which then has the attribute).
+    """
 
     outputs: tuple[str, ...]
     input_shape: tuple[int, ...]
 
+    def name(self, outputs: tuple[str, ...], input_shape: tuple[int, ...]) -> None:
+        """Say what comes out and what goes in."""
+        self._outputs = outputs
+        self._input_shape = input_shape
+        own = {"outputs": outputs, "input_shape": input_shape}
+        self.__dict__.update({key: own[key] for key in own if key not in self._modules})
+
     def forward(self, *inputs: Tensor) -> Any:
         found = super().forward(*inputs)
-        return found if len(self.outputs) == 1 else dict(zip(self.outputs, found, strict=True))
+        return found if len(self._outputs) == 1 else dict(zip(self._outputs, found, strict=True))
 
 
 def build(
@@ -104,6 +122,8 @@ def build(
     a device or dtype that is not there.
     """
     kind = _dtype(dtype)
+    if not -(2**63) <= seed < 2**64:
+        raise SettingError(f"--seed: expected a number of 64 bits, received {received(seed)}")
     with torch.device("meta"):
         model = _Assembly(graph).network()
     model.to(dtype=kind)
@@ -114,12 +134,12 @@ def build(
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if isinstance(found, torch.dtype) and found.is_floating_point:
-        return found
+    name = dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
+    if name in DTYPES:
+        return getattr(torch, name)  # type: ignore[no-any-return]
     raise SettingError(
-        "dtype: expected one of PyTorch's floating-point types, such as float32, "
-        f"received {received(dtype)}"
+        f"--dtype: expected one of {', '.join(DTYPES)}, received {received(name)}",
+        hint=did_you_mean(name, DTYPES),
     )
 
 
@@ -153,8 +173,8 @@ class _Assembly:
         entry = [(graph.input.index, 0)]
         network = self._block(graph.root, entry, self.results, Network)
         assert isinstance(network, Network)
-        network.__dict__["outputs"] = tuple(output.name for output in graph.outputs)
-        network.__dict__["input_shape"] = graph.input.facts.outputs[0]
+        names = tuple(output.name for output in graph.outputs)
+        network.name(names, graph.input.facts.outputs[0])
         return network
 
     def _block(self, scope: Scope, takes: list[Key], gives: list[Key], kind: type[Block]) -> Block:
@@ -257,7 +277,7 @@ def initialize(module: nn.Module, generator: torch.Generator) -> None:
         return
     reset = getattr(module, "reset_parameters", None)
     fan_in = _fan_in(module)
-    if reset and (fan_in is None or isinstance(module, TableConv)):
+    if reset and fan_in is None:
         reset()
     if fan_in is not None:
         module.get_parameter("weight").normal_(0, math.sqrt(2 / fan_in), generator=generator)

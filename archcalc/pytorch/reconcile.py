@@ -9,7 +9,7 @@ import torch
 from archcalc.analysis.tools import TOOLS, named
 from archcalc.analysis.tools.accounts import Reconciled, Reconciliation, reconciled
 from archcalc.errors import SettingError, one_line
-from archcalc.pytorch.counters import COUNTERS, meta_input, version
+from archcalc.pytorch.counters import COUNTERS, META, meta_input, too_large, version
 from archcalc.pytorch.model import build
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def reconcile(analysis: Analysis, tools: Sequence[str] = ()) -> Reconciliation:
     missing = [tool.name for tool in chosen if version(tool.name) is None]
     if tools and missing:
         raise SettingError(
-            f"tool: expected one that is installed, received {', '.join(missing)}",
+            f"--tool: expected one that is installed, received {', '.join(missing)}",
             hint=f"pip install {' '.join(missing)}",
         )
     model = build(analysis.graph, device="meta")
@@ -40,6 +40,10 @@ def reconcile(analysis: Analysis, tools: Sequence[str] = ()) -> Reconciliation:
     failures: list[str] = []
     for tool in chosen:
         if tool.name in missing:
+            continue
+        lacking = "" if tool.name in META else too_large(analysis)
+        if lacking:
+            failures.append(f"{tool.name} was not run on {analysis.label}: {lacking}")
             continue
         try:
             found.append(_on(tool, model, analysis))

@@ -298,7 +298,7 @@ def mult_adds_by_fvcore(built: Built, failed: str) -> Check:
     What else it counts (norms, adaptive pooling) has its own conventions and is left out.
     """
     tool = f"fvcore {counters.version('fvcore')}"
-    counted = _run(counters.fvcore, built, failed)
+    counted = _run(counters.fvcore, built, failed or counters.too_large(built.analysis))
     if isinstance(counted, str):
         return _broken(Check("fvcore", "Mult-Adds", tool, 0, (), ()), built, counted)
     layers = {

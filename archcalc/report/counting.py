@@ -32,7 +32,7 @@ def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
         return CountedAnalysis(analysis, _printed(analysis))
     if counting not in TOOLS:
         raise SettingError(
-            f"counting: expected one of {', '.join(COUNTINGS)}, received {received(counting)}",
+            f"--as: expected one of {', '.join(COUNTINGS)}, received {received(counting)}",
             hint=did_you_mean(counting, COUNTINGS),
         )
     return CountedAnalysis(analysis, as_tool(TOOLS[counting]))
@@ -47,7 +47,7 @@ def _printed(analysis: Analysis) -> Counting:
             notes = tuple(_note(source, figure, words[figure]) for figure in _FIGURES)
             return as_printed(source, words["params"] or (), words["mult_adds"] or (), notes)
     raise SettingError(
-        "counting: expected a network of which a published source prints Mult-Adds or params, "
+        "--as: expected a network of which a published source prints Mult-Adds or params, "
         f"received {analysis.label}",
         hint=f"there are also {', '.join(TOOLS)}",
     )

@@ -179,3 +179,6 @@ def _notes(one: Needs) -> Iterator[str]:
         "Left out: what a layer needs while it runs, gradients of activations, the loss, "
         "what an allocator holds back. 1 K = 1000."
     )
+    dtype = one.memory.analysis.dtype
+    if dtype in ("int8", "float8"):
+        yield f"Training in {dtype} is arithmetic alone: PyTorch keeps gradients in wider types."
