@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis import Analysis
+    from archcalc.report.profiling import Profiled
 
 app = typer.Typer(
     name="archcalc",
@@ -376,6 +377,7 @@ def compare(
     comparison(rows, keys, sort)  # refused before anything is measured
     failed = 0
     if device is not None:
+        _check_targets(output)
         options = (device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup)
         latencies = _latencies(analyses, options)
         for i, latency in enumerate(latencies):
@@ -387,6 +389,8 @@ def compare(
     tables = [comparison(rows, keys, sort, chosen, exact=exact)]
     together = None if chosen in ("csv", "json") else printed_together(printed)
     _write_tables(tables + ([together] if together else []), chosen, output, exact)
+    if any(row.latency and row.latency.forward.ended == "interrupted" for row in rows):
+        raise typer.Exit(130)
     if failed:
         raise typer.Exit(2)
 
@@ -523,6 +527,7 @@ def verify(
     if every == bool(networks):
         got = "both" if every else "neither"
         raise SettingError(f"verify: expected networks or --all, received {got}")
+    _check_targets(output)
     asked, found = networks or known(specs=specs or ()), []
     gc.enable()  # PyTorch leaves cycles with large tensors in them
     count, coming = verify_all(
@@ -574,6 +579,7 @@ def reconcile(
     chosen = _format(format_name, output, TABLE_FORMATS)
     analyses = _analyses(networks, settings, input_shape, 1, "float32", specs)
     gc.enable()  # PyTorch leaves cycles with large tensors in them
+    _check_targets(output)
     coming = (compared(analysis, tools=tools or ()) for analysis in analyses)
     found = []
     try:
@@ -634,6 +640,7 @@ def profile(
     chosen = _format(format_name, output, TABLE_FORMATS)
     if top is not None and top < 1:
         raise SettingError(f"--top: expected at least 1, received {top}")
+    _check_targets(output, save)
     analyses = [
         analysis
         for network in networks
@@ -655,9 +662,29 @@ def profile(
         raise typer.Exit(130) from None
     finally:  # also after an error: what is finished is printed
         if found:
-            if save:
-                profiling.save(found, save)
-            _write_tables(profiling.tables(found, chosen, top), chosen, output, exact=True)
+            _write_profiles(found, chosen, top, output, save)
+
+
+def _check_targets(*paths: str | None) -> None:
+    """Refuse files that can't be written before anything is measured for them."""
+    from archcalc.report.profiling import check_target
+
+    for path in paths:
+        if path is not None:
+            check_target(path)
+
+
+def _write_profiles(
+    found: Sequence[Profiled], chosen: str, top: int | None, output: str | None, save: str | None
+) -> None:
+    """The tables, then the samples; each of the two also where the other can't be written."""
+    from archcalc.report import profiling
+
+    try:
+        _write_tables(profiling.tables(found, chosen, top), chosen, output, exact=True)
+    finally:
+        if save:
+            profiling.save(found, save)
 
 
 @app.command()
@@ -676,7 +703,7 @@ def runs(
 
     chosen = _format(format_name, output, TABLE_FORMATS)
     found = [run for path in files for run in profiling.load(path)]
-    _write_tables([profiling.saved_table(found)], chosen, output, exact=True)
+    _write_tables([profiling.saved_table(found, chosen)], chosen, output, exact=True)
 
 
 def _batches(text: str) -> list[int]:

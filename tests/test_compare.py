@@ -67,6 +67,36 @@ def test_the_best_is_marked() -> None:
     assert "*" not in same[2] + same[3]
 
 
+def test_a_network_named_twice_is_printed_once() -> None:
+    def cells(*names: str) -> str:
+        return run("compare", *names).out.partition("As tables print them")[2]
+
+    once = cells("mobilenet", "vgg16")
+    assert once
+    assert cells("mobilenet", "mobilenet", "vgg16") == once
+    assert not cells("mobilenet", "mobilenet")
+
+
+def test_accuracies_of_different_data_sets_have_no_best() -> None:
+    """Of ResNet-20 a paper prints CIFAR-10's, of VGG-16 ImageNet's."""
+    said = "Accuracy: accuracies are of different data sets or protocols."
+    mixed = run("compare", "resnet20", "vgg16", "-c", "accuracy").out
+    assert "*" not in "".join(mixed.splitlines()[2:4])
+    assert said in mixed
+    alike = run("compare", "mobilenet", "vgg16", "-c", "accuracy").out
+    assert "*" in "".join(alike.splitlines()[2:4])  # ImageNet, and ILSVRC 2012 which is the same
+    assert said in alike
+    same = run("compare", "resnet20", "resnet56", "-c", "accuracy").out
+    assert "*" in "".join(same.splitlines()[2:4])
+    assert said not in same
+
+
+def test_csv_has_the_figures_that_are_asked_for() -> None:
+    [first, second] = records("vgg16", "mobilenet", "-c", "params,accuracy")
+    assert list(first) == ["name", "params", "params_ratio", "accuracy", "accuracy_source"]
+    assert int(second["params"]) == archcalc.analyze("mobilenet").totals.params
+
+
 def test_accuracies_are_those_that_are_printed() -> None:
     """Howard et al. 2017, Table 8: 70.6%; Simonyan & Zisserman 2014, Table 3, D: 27.0% error."""
     mobilenet, vgg, small = records("mobilenet", "vgg16", "mobilenet@alpha=0.75,resolution=160")

@@ -208,3 +208,14 @@ def test_a_file_with_an_at_sign_in_its_name(tmp_path):
     path.write_text("name: a\ninput: [1, 4, 4]\nlayers:\n  - conv: {out: 2, kernel: 3}\n")
     ran = run("verify", str(path))
     assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["verify", "reconcile"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(command, monkeypatch):
+    def never(*_, **__):
+        pytest.fail("it began")
+
+    monkeypatch.setattr(f"archcalc.pytorch.{command}.{command}", never)
+    ran = run(command, "lenet5", "-o", "/no/such/place/x.md")
+    assert (ran.code, ran.out) == (2, "")
+    assert "can't write '/no/such/place/x.md'" in ran.err

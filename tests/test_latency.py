@@ -20,7 +20,7 @@ import torch
 from command import run
 
 import archcalc
-from archcalc.errors import SettingError
+from archcalc.errors import LayerError, OutputError, SettingError
 from archcalc.pytorch import devices, latency, roofline, timing
 from archcalc.pytorch.latency import Options, interleaved, profile
 from archcalc.pytorch.model import build
@@ -142,7 +142,8 @@ def test_networks_are_sampled_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.network for one in found] == names
     counts = [len(one.forward.samples) for one in found]
     assert counts[0] == counts[1]
-    assert order[-2 * counts[0] :] == names * counts[0]
+    turns = (names + names[::-1]) * counts[0]
+    assert order[-2 * counts[0] :] == turns[: 2 * counts[0]]
 
 
 # The roofline.
@@ -155,6 +156,51 @@ def test_the_nearer_roof_bounds_a_layer() -> None:
     share, bound = roof.bound(flops=10, moved=10, seconds=2e-6)
     assert bound == "overhead"
     assert share == pytest.approx(0.05)
+    assert roof.bound(flops=10, moved=10, seconds=1.0)[1] == "overhead"  # however long it takes
+    assert roof.bound(flops=0, moved=0, seconds=1e-6) == (0, "overhead")
+    assert roof.bound(flops=10**9, moved=10**6, seconds=11.0)[1] == "neither"
+    assert roof.bound(flops=10**6, moved=10**8, seconds=9.0)[1] == "memory"
+
+
+def by_layer(seconds: float, roof: Roof) -> Any:
+    """The table by layer of AlexNet, each of whose layers takes as long."""
+    analysis = archcalc.analyze("alexnet")
+    layers = tuple(latency.LayerTime(row.name, seconds) for row in analysis.layers)
+    own = timing.Timing((seconds,) * 10, "precise")
+    device = latency.machine(QUICK, torch.device("cpu"))
+    found = latency.Latency("alexnet", 1, device, own, stepped=own, layers=layers)
+    return profiling.layer_table(profiling.Profiled(analysis, found, roof))
+
+
+def test_a_view_moves_nothing() -> None:
+    table = by_layer(1.0, Roof(1e9, 1e6, 1e-9))
+    rows = {row.name: row for row in table.rows}
+    views = [name for name, row in rows.items() if row.row.kind in ("dropout", "flatten")]
+    assert views
+    assert {(rows[name].moved, rows[name].bound) for name in views} == {(0, "overhead")}
+    assert rows["conv1"].moved == rows["conv1"].row.bytes_moved
+
+
+def test_layers_far_from_their_roof_and_above_it_are_explained() -> None:
+    slow = "\n".join(by_layer(1000.0, Roof(1e9, 1e9, 1e-12)).caption)
+    assert "Neither: below 10% of the roof" in slow
+    assert "110%" not in slow
+    fast = "\n".join(by_layer(1e-9, Roof(1e9, 1e9, 1e-12)).caption)
+    assert "above 110% of the roof: fast convolution algorithms (Winograd's)" in fast
+    assert "Neither" not in fast
+
+
+def test_a_roof_measured_beside_other_work_is_not_kept(own_cache: Path) -> None:
+    device = torch.device("cpu")
+    machine = latency.machine(QUICK, device)._replace(load=devices.BUSY + 0.1)
+    assert roofline.roof(machine, device, torch.float32) == Roof(1e10, 1e10, 1e-6)
+    assert not own_cache.exists()
+
+
+@pytest.mark.parametrize(("threads", "said"), [(1, ", 1 thread,"), (2, ", 2 threads,")])
+def test_one_thread_is_no_plural(threads: int, said: str) -> None:
+    machine = latency.machine(QUICK, torch.device("cpu"))._replace(threads=threads)
+    assert said in profiling.machine_line(machine)
 
 
 def test_a_roof_is_measured_once(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +212,7 @@ def test_a_roof_is_measured_once(own_cache: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(roofline, "measured", fake)
     device = torch.device("cpu")
-    machine = latency.machine(QUICK, device)
+    machine = latency.machine(QUICK, device)._replace(load=0.0)
     first, again = (roofline.roof(machine, device, torch.float32) for _ in range(2))
     assert first == again == Roof(2e9, 3e9, 4e-6)
     assert len(measured) == 1
@@ -247,10 +293,84 @@ def test_saved_runs_are_compared(tmp_path: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert f"{second['median'] / first['median']:.3g}x" in ran.out
     assert len(ran.out.splitlines()) == 6
+    assert "1x32x32" in ran.out
+    records = list(csv.DictReader(run("runs", *files, "-f", "csv").out.splitlines()))
+    assert float(records[1]["median"]) == second["median"]
+    assert float(records[0]["low"]) <= first["median"] <= float(records[0]["high"])
+    assert (records[0]["input"], records[0]["runs"]) == ("1x32x32", str(first["runs"]))
+    assert (records[0]["channels_last"], records[0]["compiled"]) == ("false", "false")
+    found = json.loads(run("runs", *files, "-f", "json").out)
+    assert found["schema_version"] == 1
+    assert found["runs"][1]["input"] == [1, 32, 32]
+
+
+def kept(**changes: Any) -> dict[str, Any]:
+    """A run as it is kept, changed."""
+    machine = latency.machine(QUICK, torch.device("cpu"))._asdict()
+    own = {"network": "a", "input": [3, 8, 8], "batch": 1, "machine": machine, "runs": 40}
+    return {**own, "median": 2.0, "low": 1.0, "high": 3.0, **changes}
+
+
+def read_back(path: Path, *runs: dict[str, Any]) -> list[profiling.Saved]:
+    path.write_text(json.dumps({"runs": runs}))
+    return profiling.load(str(path))
+
+
+def test_saved_runs_of_other_inputs_are_not_compared(tmp_path: Path) -> None:
+    runs = read_back(tmp_path / "a", kept(), kept(input=[3, 4, 4]), kept(median=1.0))
+    table = profiling.saved_table(runs)
+    cells = {column.key: [column.get(row) for row in table.rows] for column in table.columns}
+    assert cells["input"] == ["3x8x8", "3x8x8", "3x4x4"]
+    assert cells["ratio"] == ["", "0.5x", ""]
+
+
+def test_saved_runs_say_how_they_were_measured(tmp_path: Path) -> None:
+    machine = kept()["machine"]
+    gpu = {**machine, "device": "cuda:0", "cuda": "12.4", "channels_last": True, "compiled": True}
+    table = profiling.saved_table(read_back(tmp_path / "a", kept(machine=gpu), kept(runs=7)))
+    cells = {column.key: [column.get(row) for row in table.rows] for column in table.columns}
+    for part in ("CUDA 12.4", "channels last", "compiled"):
+        assert part in cells["machine"][0]
+        assert part not in cells["machine"][1]
+    assert cells["interval"] == ["50.0%", "unknown"]
+    assert cells["runs"] == [40, 7]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"runs": 1}', '{"runs": [{}]}', '{"runs": [{"network": "a"}]}']
+    "changes",
+    [
+        {"median": float("inf"), "high": float("inf")},
+        {"high": 10**400},
+        {"low": 0.0},
+        {"low": 2.5},
+        {"high": float("nan")},
+        {"batch": 0},
+        {"batch": 1.5},
+        {"runs": 0},
+        {"machine": "x"},
+        {"machine": []},
+        {"network": ["a"]},
+        {"input": 3},
+    ],
+    ids=str,
+)
+def test_runs_that_cannot_be_are_no_saved_runs(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(OutputError, match="expected runs that 'archcalc profile --save' kept"):
+        read_back(tmp_path / "a", kept(**changes))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"runs": 1}',
+        '{"runs": []}',
+        '{"runs": [{}]}',
+        '{"runs": [{"network": "a"}]}',
+        pytest.param("[" * 200_000, id="deep"),
+    ],
 )
 def test_other_files_are_no_saved_runs(tmp_path: Path, text: str) -> None:
     path = tmp_path / "runs.json"
@@ -265,7 +385,10 @@ def test_compare_says_how_mult_adds_and_time_agree() -> None:
     ran = quickly("compare", "resnet20", "lenet5", "--device", "cpu")
     assert (ran.code, ran.err) == (0, "")
     assert "Time" in ran.out.splitlines()[0]
-    assert "faster than resnet20" in ran.out or "within noise" in ran.out
+    assert any(
+        words in ran.out
+        for words in ("faster than resnet20", "within noise", "too few runs to compare")
+    )
     found = json.loads(
         quickly("compare", "resnet20", "lenet5", "--device", "cpu", "-f", "json").out
     )
@@ -273,7 +396,7 @@ def test_compare_says_how_mult_adds_and_time_agree() -> None:
     assert found["networks"][1]["ratios"]["latency"] == times[1] / times[0]
 
 
-def compared(*samples: tuple[float, ...]) -> str:
+def compared(*samples: tuple[float, ...], ended: str = "precise") -> str:
     """The notes of a comparison of VGG-16 and MobileNet with these samples of time."""
     from archcalc.report.comparison import Compared, comparison
 
@@ -282,11 +405,52 @@ def compared(*samples: tuple[float, ...]) -> str:
         Compared(
             archcalc.analyze(name),
             (),
-            latency.Latency(name, 1, machine, timing.Timing(own, "precise")),
+            latency.Latency(name, 1, machine, timing.Timing(own, ended)),
         )
         for name, own in zip(("vgg16", "mobilenet"), samples, strict=True)
     ]
     return "\n".join(comparison(rows).caption)
+
+
+def test_too_few_runs_are_not_compared() -> None:
+    said = compared((1.0,) * 7, (0.25,) * 40, ended="budget")
+    assert "mobilenet and vgg16: too few runs to compare their times." in said
+    assert "within noise" not in said
+    assert "slower" not in said
+    assert "faster" not in said
+
+
+def test_a_comparison_says_how_sure_its_times_are() -> None:
+    said = compared((1.0, 1.2) * 20, (0.25,) * 3, ended="budget")
+    assert "vgg16: the time budget ended first; after 40 runs the median is known to 9.1%." in said
+    assert "mobilenet: the time budget ended first; 3 runs are too few to know the median." in said
+    assert "interrupted" in compared((1.0,) * 20, (2.0,) * 20, ended="interrupted")
+    ran = quickly("compare", "lenet5", "--device", "cpu", "-c", "latency")
+    assert "± 95%" in ran.out.splitlines()[0]
+
+
+def test_an_interrupted_comparison_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def sample(_: latency.Prepared) -> float:
+        calls.append(1)
+        if len(calls) > 40:
+            raise KeyboardInterrupt
+        return 1e-3 * (1 + len(calls) % 7)
+
+    monkeypatch.setattr(latency.Prepared, "forward", sample)
+    monkeypatch.setattr(timing.Series, "warm_up", lambda *_: None)
+    ran = run("compare", "lenet5", "resnet20", "--device", "cpu")
+    assert ran.code == 130
+    assert "lenet5: interrupted; after 20 runs" in ran.out
+
+
+def test_csv_of_the_slowest_layers() -> None:
+    text = quickly("profile", "lenet5", "-f", "csv", "--top", "3", "--batch", "1,2").out
+    records = list(csv.DictReader(text.splitlines()))
+    assert [one["batch"] for one in records] == ["1"] * 3 + ["2"] * 3
+    seconds = [float(one["seconds"]) for one in records[:3]]
+    assert seconds == sorted(seconds, reverse=True)
 
 
 def test_differences_within_noise_are_called_that() -> None:
@@ -319,14 +483,95 @@ def test_commands_without_a_device_import_no_torch() -> None:
         (("--batch", "0"), "--batch: expected whole numbers of at least 1"),
         (("--batch", "1,x"), "--batch: expected whole numbers of at least 1"),
         (("--top", "0"), "--top: expected at least 1"),
-        (("--threads", "0"), "--threads: expected at least 1"),
+        (("--threads", "0"), "--threads: expected 1 to 1024, received 0"),
+        (("--threads", "1025"), "--threads: expected 1 to 1024, received 1025"),
+        (("--threads", "9" * 400), "--threads: expected 1 to 1024, received 999"),
+        (("--budget", "0"), "--budget: expected seconds above 0, received 0"),
+        (("--budget", "nan"), "--budget: expected seconds above 0, received nan"),
+        (("--budget", "inf"), "--budget: expected seconds above 0, received inf"),
+        (("--precision", "0"), "--precision: expected a percentage above 0, received 0"),
+        (("--precision", "-1"), "--precision: expected a percentage above 0, received -1"),
+        (("--precision", "inf"), "--precision: expected a percentage above 0, received inf"),
+        (("--warmup", "-1"), "--warmup: expected at least 0, received -1"),
     ],
 )
 def test_what_cannot_be_measured(arguments: tuple[str, ...], message: str) -> None:
-    ran = quickly("profile", "lenet5", *arguments)
+    ran = run("profile", "lenet5", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_compare_refuses_the_same() -> None:
+    ran = run("compare", "lenet5", "--device", "cpu", "--budget", "-1")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--budget: expected seconds above 0, received -1" in ran.err
+
+
+def test_warming_up_several_is_bounded_as_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[float] = []
+    monkeypatch.setattr(timing.Series, "warm_up", lambda _, seconds, fewest: warmed.append(seconds))
+    monkeypatch.setattr(latency.Prepared, "forward", lambda _: 1e-3)
+    for budget in (1.0, 1000.0):
+        interleaved([archcalc.analyze("lenet5")], QUICK._replace(budget=budget))
+    assert warmed == [0.1, 0.5]
+
+
+@pytest.mark.parametrize("flag", ["--output", "--save"])
+def test_a_place_that_cannot_be_written_is_refused_before(
+    flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency, "profile", lambda *_, **__: pytest.fail("measured"))
+    for path in (tmp_path / "none" / "a.csv", tmp_path / "folder.csv"):
+        (tmp_path / "folder.csv").mkdir(exist_ok=True)
+        ran = quickly("profile", "lenet5", flag, str(path))
+        assert (ran.code, ran.out) == (2, "")
+        assert "can't write" in ran.err
+    if flag == "--output":
+        ran = quickly("compare", "lenet5", "--device", "cpu", flag, str(tmp_path / "no" / "a.md"))
+        assert (ran.code, ran.out) == (2, "")
+        assert "expected a directory" in ran.err
+
+
+def test_the_table_is_written_even_if_the_samples_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiling, "check_target", lambda _: None)
+    ran = quickly("profile", "lenet5", "--no-layers", "--save", str(tmp_path / "none" / "a.json"))
+    assert ran.code == 2
+    assert "Forward latency" in ran.out
+    assert "can't write" in ran.err
+
+
+LACKING = "\"max_pool2d\" not implemented for 'Half'"
+
+
+def test_a_layer_without_a_dtype_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: latency.Prepared) -> float:
+        raise RuntimeError(LACKING)
+
+    monkeypatch.setattr(latency.Prepared, "forward", fails)
+    half = QUICK._replace(dtype="bfloat16")
+    message = (
+        f"--dtype: expected one that cpu computes all of lenet5 in, received 'bfloat16' ({LACKING})"
+    )
+    with pytest.raises(SettingError) as caught:
+        profile(archcalc.analyze("lenet5"), half, layers=False)
+    assert str(caught.value) == message
+    [found] = interleaved([archcalc.analyze("lenet5")], half)
+    assert str(found) == message
+
+
+def test_others_are_measured_where_one_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(graph: archcalc.Graph, **options: Any) -> Any:
+        if graph.name == "lenet5":
+            raise LayerError("expected another layer")
+        return build(graph, **options)
+
+    monkeypatch.setattr(latency, "build", fails)
+    first, second = interleaved([archcalc.analyze("lenet5"), archcalc.analyze("resnet20")], QUICK)
+    assert isinstance(first, LayerError)
+    assert isinstance(second, latency.Latency)
 
 
 @pytest.mark.skipif(HAS_CUDA, reason="there is a CUDA device here")

@@ -69,6 +69,13 @@ def test_differences_within_noise() -> None:
     assert not noisy.differs_from(slow)
 
 
+def test_few_samples_differ_in_nothing() -> None:
+    few, many = Timing((1.0,) * 7, BUDGET), Timing((9.0,) * 40, PRECISE)
+    assert not few.differs_from(many)
+    assert not many.differs_from(few)
+    assert Timing((1.0,) * 8, BUDGET).differs_from(many)
+
+
 def test_it_ends_when_the_median_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     generator = random.Random(2)
@@ -95,7 +102,7 @@ def test_at_least_one_sample_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_samples_are_taken_in_turn() -> None:
-    """A B A B: what drifts hits both alike."""
+    """A B B A: what drifts hits both alike, and so does what the first of a round pays."""
     order: list[str] = []
 
     def sampling(name: str) -> Series:
@@ -106,8 +113,42 @@ def test_samples_are_taken_in_turn() -> None:
         return Series(sample, 0.01)
 
     measure([sampling("a"), sampling("b")], budget=10)
-    assert order == ["a", "b"] * (len(order) // 2)
+    rounds = len(order) // 2
+    assert order == (["a", "b", "b", "a"] * rounds)[: len(order)]
     assert len(order) >= 16
+
+
+def test_the_first_of_a_round_is_not_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that take the same time differ in no median where each round's first is slower."""
+    clock = Clock(monkeypatch)
+    calls = itertools.count()
+
+    def seconds() -> Iterator[float]:
+        while True:
+            yield 1.0 if next(calls) % 2 else 1.5
+
+    found = measure([clock.takes(seconds()) for _ in range(2)], budget=200)
+    assert not found[0].differs_from(found[1])
+
+
+def test_why_it_ended_is_told_by_all_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was precise when last looked at, after 21 samples, isn't any more after 23."""
+    clock = Clock(monkeypatch)
+    drifting = clock.takes(itertools.chain([1.0] * 16, itertools.repeat(2.0)))
+    found, _ = measure([drifting, clock.takes(itertools.cycle([1.0, 2.0]))], budget=62)
+    assert len(found.samples) == 23
+    assert Timing(found.samples[:21], PRECISE).uncertainty == 0
+    assert found.uncertainty == 0.5
+    assert found.ended == BUDGET
+
+
+def test_progress_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    shares: list[float] = []
+    quick = clock.takes(itertools.cycle([0.001, 0.002]))
+    measure([quick], budget=1, seen=shares.append)
+    assert len(quick.samples) > 600
+    assert 5 <= len(shares) <= 12
 
 
 def test_an_interruption_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

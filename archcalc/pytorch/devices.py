@@ -11,6 +11,7 @@ import torch
 from archcalc.errors import SettingError, did_you_mean, received
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
+BUSY = 0.3  # of the cores, with other work: too much to time anything beside it
 
 
 class Machine(NamedTuple):
@@ -27,6 +28,11 @@ class Machine(NamedTuple):
     compiled: bool
     date: str
     load: float
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether other work kept so many cores busy that times may be far too long."""
+        return self.load > BUSY
 
 
 def available() -> list[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from archcalc.errors import SettingError
+from archcalc.errors import ArchcalcError, SettingError, received
 from archcalc.pytorch import devices
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import roof
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 ROTATED = 32 * 1024**2  # bytes of inputs that are taken in turn
 MOST_INPUTS = 64
+MOST_THREADS = 1024
 NO_MEMORY = ("can't allocate memory", "not enough memory")  # so the CPU's allocator says it
+LACKING = "not implemented for"  # so a kernel says that it lacks a dtype
 
 
 class Options(NamedTuple):
@@ -87,7 +89,7 @@ class Prepared:
         self.dtype = devices.usable(options.dtype, self.device)
         self.options = options
         _check_memory(analysis, self.device)
-        with refused(analysis, self.device):
+        with refused(analysis, self.device, options.dtype):
             model = build(analysis.graph, device=self.device, dtype=self.dtype).eval()
             self.layout = _layout(analysis, options)
             to: Any = model.to  # whose types lack memory_format
@@ -214,7 +216,8 @@ def profile(
     `seen` is told the share of the work that is done. Raises SettingError for a device, dtype or
     batch that can't be.
     """
-    with settled(options), refused(analysis, devices.find(options.device)):
+    device = devices.find(options.device)
+    with settled(options), refused(analysis, device, options.dtype):
         prepared = Prepared(analysis, options)
         series = [Series(prepared.forward, options.target)]
         times: list[list[float]] = []
@@ -224,7 +227,7 @@ def profile(
         if prepared.device.type == "cuda":
             series.append(Series(prepared.replay(), options.target))
         for one in series:
-            one.warm_up(min(options.budget / 10, 0.5), options.warmup)
+            one.warm_up(_warmup(options), options.warmup)
         for own in times:
             own.clear()
         timings = measure(series, budget=options.budget, seen=seen)
@@ -281,21 +284,21 @@ def interleaved(
     options: Options = Options(),  # noqa: B008 - immutable
     *,
     seen: Callable[[float], None] = lambda share: None,
-) -> list[Latency | SettingError]:
+) -> list[Latency | ArchcalcError]:
     """Latencies of several networks, sampled in turn so that drift hits all alike.
 
     The budget is for each. A network that can't be measured has its error in its place.
     """
-    found: list[Latency | SettingError] = []
+    found: list[Latency | ArchcalcError] = []
     ready: list[tuple[int, Prepared]] = []
     with settled(options):
         for i, analysis in enumerate(analyses):
             try:
                 prepared = Prepared(analysis, options)
-                with refused(analysis, prepared.device):
-                    Series(prepared.forward, 1).warm_up(options.budget / 20, options.warmup)
+                with refused(analysis, prepared.device, options.dtype):
+                    Series(prepared.forward, 1).warm_up(_warmup(options), options.warmup)
                 ready.append((i, prepared))
-            except SettingError as error:
+            except ArchcalcError as error:
                 found.append(error)
                 continue
             found.append(SettingError("not measured"))
@@ -306,6 +309,11 @@ def interleaved(
     return found
 
 
+def _warmup(options: Options) -> float:
+    """Seconds of passes that don't count."""
+    return min(options.budget / 10, 0.5)
+
+
 # The machine around it.
 
 LOAD = devices.load()  # of others: before this process did anything
@@ -314,8 +322,7 @@ LOAD = devices.load()  # of others: before this process did anything
 @contextmanager
 def settled(options: Options) -> Iterator[None]:
     """Inference, threads as asked for, denormal numbers as zero; as before when it is left."""
-    if options.threads is not None and options.threads < 1:
-        raise SettingError(f"--threads: expected at least 1, received {options.threads}")
+    check(options)
     threads = torch.get_num_threads()
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
@@ -325,6 +332,24 @@ def settled(options: Options) -> Iterator[None]:
         if torch.set_flush_denormal(True):
             stack.callback(torch.set_flush_denormal, False)
         yield
+
+
+def check(options: Options) -> None:
+    """Raises SettingError for numbers that can't be."""
+    threads = 1 if options.threads is None else options.threads
+    budget, target = options.budget, options.target
+    wrong = [
+        f"--{name}: expected {expected}, received {received(found)}"
+        for name, expected, found, fits in (
+            ("budget", "seconds above 0", budget, 0 < budget < math.inf),
+            ("precision", "a percentage above 0", 100 * target, 0 < target < math.inf),
+            ("warmup", "at least 0", options.warmup, options.warmup >= 0),
+            ("threads", f"1 to {MOST_THREADS}", threads, 1 <= threads <= MOST_THREADS),
+        )
+        if not fits
+    ]
+    if wrong:
+        raise SettingError(wrong[0])
 
 
 def machine(options: Options, device: torch.device) -> Machine:
@@ -363,16 +388,28 @@ def _check_memory(analysis: Analysis, device: torch.device) -> None:
 
 
 @contextmanager
-def refused(analysis: Analysis, device: torch.device) -> Iterator[None]:
-    """Running out of memory as one sentence."""
+def refused(analysis: Analysis, device: torch.device, dtype: str) -> Iterator[None]:
+    """Running out of memory, or a layer that the device lacks in a dtype, as one sentence."""
     try:
         yield
     except torch.OutOfMemoryError:
         raise _too_large(analysis, device) from None
     except RuntimeError as error:
+        if LACKING in str(error):
+            raise _lacking(analysis, device, dtype, error) from None
         if not any(words in str(error) for words in NO_MEMORY):
             raise
         raise _too_large(analysis, device) from None
+
+
+def _lacking(
+    analysis: Analysis, device: torch.device, dtype: str, error: Exception
+) -> SettingError:
+    reason = str(error).strip().splitlines()[0]
+    return SettingError(
+        f"--dtype: expected one that {device} computes all of {analysis.label} in, "
+        f"received {received(dtype)} ({reason})"
+    )
 
 
 def _too_large(analysis: Analysis, device: torch.device) -> SettingError:

@@ -1,8 +1,10 @@
 """What a device can do at most: arithmetic by a large matrix product, memory by a large copy.
 
-Williams et al. 2009, "Roofline": a layer can't be faster than its operations over the arithmetic
-rate, nor than its bytes over the bandwidth. What calling a layer costs in itself is measured, too.
-All three are measured once for a device, its threads and a dtype, and kept in the user's cache.
+Williams et al. 2009, "Roofline": what a layer takes at least is its operations over the arithmetic
+rate, and its bytes over the bandwidth. A layer can still be faster: where a convolution does fewer
+operations than are counted (Winograd's algorithm), or where its data are still in a cache. What
+calling a layer costs in itself is measured, too. All three are measured once for a device, its
+threads and a dtype, and kept in the user's cache unless other work kept the machine busy.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 SECONDS = 0.3  # for each of the three
+FAR = 0.1  # of a roof, below which it isn't what bounds a layer
 COPIED = {"cuda": 2**29, "cpu": 2**27, "mps": 2**27}  # bytes: far beyond any cache
 SIDE = {"cuda": 8192, "cpu": 1536, "mps": 4096}
 
@@ -38,25 +41,31 @@ class Roof(NamedTuple):
     call: float
 
     def bound(self, flops: int, moved: int, seconds: float) -> tuple[float, str]:
-        """The share of the roof that is reached, and what keeps the layer: the largest of three.
+        """The share of the roof that is reached, and what bounds the layer.
 
-        `flops` and `moved` (bytes) are the layer's, `seconds` what it took.
+        `flops` and `moved` (bytes) are the layer's, `seconds` what it took. It is bound by
+        overhead where a call takes longer than its work would, and by neither arithmetic nor
+        memory where its code is far from what the device can do.
         """
         parts = {"arithmetic": flops / self.flops, "memory": moved / self.bandwidth}
         name = max(parts, key=parts.__getitem__)
         roof = parts[name]
-        if roof < self.call and seconds < 3 * self.call:
+        if roof < self.call:
             name = "overhead"
+        elif roof < FAR * seconds:
+            name = "neither"
         return roof / seconds, name
 
 
 def roof(machine: Machine, device: torch.device, dtype: torch.dtype) -> Roof:
-    """The device's roof: from the cache, or measured and put there."""
+    """The device's roof: from the cache, or measured and put there if nothing disturbed that."""
     path, key = _path(), _key(machine)
     known = _known(path)
     if key in known:
         return Roof(*known[key])
     found = measured(device, dtype)
+    if machine.is_busy:
+        return found
     known[key] = list(found)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

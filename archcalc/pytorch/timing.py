@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
 FEWEST = 8  # of samples, below which no interval is known
+SHOWN_EVERY = 0.1  # seconds, between two words on progress
 
 
 class Timing(NamedTuple):
@@ -45,7 +46,7 @@ class Timing(NamedTuple):
     @property
     def uncertainty(self) -> float:
         """Half the interval over the median; infinite where too few samples tell of none."""
-        if len(self.samples) < FEWEST:
+        if self.is_short:
             return math.inf
         low, high = self.interval
         return (high - low) / 2 / self.median
@@ -65,8 +66,15 @@ class Timing(NamedTuple):
             return self.samples[0]
         return quantiles(self.samples, n=10, method="inclusive")[-1]
 
+    @property
+    def is_short(self) -> bool:
+        """Whether there are too few samples to know an interval from."""
+        return len(self.samples) < FEWEST
+
     def differs_from(self, other: Timing) -> bool:
-        """Whether the intervals of the medians are apart: else the difference may be noise."""
+        """Whether the intervals are known and apart: else the difference may be noise."""
+        if self.is_short or other.is_short:
+            return False
         (low, high), (least, most) = self.interval, other.interval
         return high < least or most < low
 
@@ -94,8 +102,13 @@ class Series:
     def is_precise(self) -> bool:
         """Whether the median is known well enough; looked at after every tenth more samples."""
         if len(self.samples) >= max(1.1 * self._looked, FEWEST):
-            self._looked = len(self.samples)
-            self.uncertainty = Timing(tuple(self.samples), PRECISE).uncertainty
+            return self.look()
+        return self.uncertainty <= self.target
+
+    def look(self) -> bool:
+        """Whether the median is known well enough by all samples that there are now."""
+        self._looked = len(self.samples)
+        self.uncertainty = Timing(tuple(self.samples), PRECISE).uncertainty
         return self.uncertainty <= self.target
 
 
@@ -105,27 +118,43 @@ def measure(
     budget: float,
     seen: Callable[[float], None] = lambda share: None,
 ) -> list[Timing]:
-    """Sample each in turn (A B A B ...) until all are precise or the budget (seconds) is spent.
+    """Sample each in turn (A B B A ...) until all are precise or the budget (seconds) is spent.
 
-    Drift of the machine hits all alike. At least one sample of each is taken; `seen` is told the
-    share of the work that is done. KeyboardInterrupt ends it with what there is, unless that is
-    nothing.
+    Drift of the machine hits all alike, and so does what the first of a round pays for the
+    bookkeeping before it. At least one sample of each is taken; `seen` is told the share of the
+    work that is done. KeyboardInterrupt ends it with what there is, unless that is nothing.
     """
-    start = perf_counter()
-    ended = PRECISE
     try:
-        while not all(one.is_precise for one in series):
-            if perf_counter() - start > budget and series[0].samples:
-                ended = BUDGET
-                break
-            for one in series:
-                one.samples.append(one.sample())
-            seen(_share(series, (perf_counter() - start) / budget))
+        ended = _sample(series, budget, seen)
     except KeyboardInterrupt:
         if not all(one.samples for one in series):
             raise
         ended = INTERRUPTED
-    return [Timing(tuple(one.samples), PRECISE if one.is_precise else ended) for one in series]
+    return [Timing(tuple(one.samples), PRECISE if one.look() else ended) for one in series]
+
+
+def _sample(series: Sequence[Series], budget: float, seen: Callable[[float], None]) -> str:
+    """Rounds of samples until there are enough; says why there are no more."""
+    start = told = perf_counter()
+    order = list(series)
+    while not _precise(series):
+        now = perf_counter()
+        if now - start > budget and series[0].samples:
+            seen(1.0)
+            return BUDGET
+        if now - told >= SHOWN_EVERY:
+            seen(_share(series, (now - start) / budget))
+            told = now
+        for one in order:
+            one.samples.append(one.sample())
+        order.reverse()
+    seen(1.0)
+    return PRECISE
+
+
+def _precise(series: Sequence[Series]) -> bool:
+    """Whether all are precise, once more by all their samples before that is believed."""
+    return all(one.is_precise for one in series) and all(one.look() for one in series)
 
 
 def _share(series: Sequence[Series], spent: float) -> float:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import ColumnError, did_you_mean, one_line, received
 from archcalc.report.columns import COLUMNS, Column
 from archcalc.report.figures import figure
-from archcalc.report.profiling import busy, duration, latency_record, machine_line
+from archcalc.report.profiling import (
+    busy,
+    duration,
+    ended_notes,
+    latency_record,
+    machine_line,
+    uncertainty,
+)
 from archcalc.report.records import SCHEMA_VERSION, network, plain, record
 from archcalc.report.table import Line, Table
 from archcalc.report.verdicts import cell_table
@@ -52,6 +60,17 @@ class Accuracy(NamedTuple):
     key: str
     value: Fraction
     source: str
+    protocol: str
+
+    @property
+    def data_set(self) -> str:
+        """What its protocol begins with: ImageNet, CIFAR-10; its source where that says nothing."""
+        found = re.match(r"(ImageNet|ILSVRC|[A-Za-z]+)(?:[- ]?(\d+))?", self.protocol)
+        if not found:
+            return self.source
+        if found[1] in ("ImageNet", "ILSVRC") and found[2] in (None, "2012"):
+            return "ImageNet"
+        return found[0]
 
 
 class _Figure(NamedTuple):
@@ -132,19 +151,24 @@ def comparison(
     lines = tuple(Line(row, 0, row.name, False) for row in shown)
     document = _document(rows)
     if format in ("csv", "json"):
-        raw = tuple(_raw_columns(first, any(row.latency for row in rows)))
+        timed = any(row.latency for row in rows)
+        known = [key for key in FIGURES if timed or key not in MEASURED]
+        raw = tuple(_raw_columns(first, columns or known))
         return Table(raw, lines, None, "", (), False, document)
     head = Column("name", "Network", "text", lambda row: row.name, "the network")
     cells = [column for one in figures for column in _columns(one, rows, exact)]
-    return Table((head, *cells), lines, None, "", tuple(_notes(rows, figures)), False, document)
+    notes = tuple(dict.fromkeys(_notes(rows, figures)))  # a network named twice is said once
+    return Table((head, *cells), lines, None, "", notes, False, document)
 
 
 def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
     """What the tables print that have costs of several of the networks; None if none has."""
-    own = [[one for one in each if one.figure in ("params", "mult_adds")] for each in printed]
+    networks = dict.fromkeys(map(tuple, printed))  # a network named twice is one
+    own = [[one for one in each if one.figure in ("params", "mult_adds")] for each in networks]
     sources = Counter(source for each in own for source in {one.source for one in each})
     shared = [source for source, count in sources.items() if count > 1]
-    found = [one for source in shared for each in own for one in each if one.source == source]
+    cells = [one for source in shared for each in own for one in each if one.source == source]
+    found = list(dict.fromkeys(cells))
     if not found:
         return None
     return cell_table("printed side by side", found)._replace(title="As tables print them")
@@ -180,7 +204,7 @@ def _columns(one: _Figure, rows: Sequence[Compared], exact: bool) -> Iterator[Co
     column, values = one.column, [one.get(row) for row in rows]
     numbers = [value for value in values if value != ""]
     best = None
-    if one.sign and len(set(numbers)) > 1:
+    if one.sign and len(set(numbers)) > 1 and _comparable(column.key, rows):
         best = min(numbers) if one.sign > 0 else max(numbers)
 
     def get(row: Compared) -> str:
@@ -188,9 +212,24 @@ def _columns(one: _Figure, rows: Sequence[Compared], exact: bool) -> Iterator[Co
         return ("*" if value == best else "") + one.text(value, exact)
 
     yield column._replace(style="label", get=get)
+    if column.key == "latency":
+        yield Column("latency_interval", "± 95%", "label", _interval, "")
     if one.column.key in WITH_RATIO:
         heading = "of first" if len(rows) > 2 else f"of {rows[0].name}"
         yield Column(f"{column.key}_ratio", heading, "label", _ratio_text(one, rows[0]), "")
+
+
+def _interval(row: Compared) -> str:
+    return uncertainty(row.latency.forward) if row.latency else ""
+
+
+def _accuracies(key: str, rows: Sequence[Compared]) -> list[Accuracy]:
+    return [found for found in (row.accuracy(key) for row in rows) if found]
+
+
+def _comparable(key: str, rows: Sequence[Compared]) -> bool:
+    """Whether one can be the best: of accuracies only where all are of one data set."""
+    return key not in ACCURACIES or len({one.data_set for one in _accuracies(key, rows)}) < 2
 
 
 def _ratio_text(one: _Figure, first: Compared) -> Callable[[Compared], str]:
@@ -226,6 +265,9 @@ def _notes(rows: Sequence[Compared], figures: Sequence[_Figure]) -> Iterator[str
         if said:
             yield f"{row.name}: {', '.join(said)} than {rows[0].name}."
         yield from _time_said(row, rows[0])
+    for row in rows:
+        if row.latency:
+            yield from ended_notes(row.name, row.latency.forward)
     timed = next((row.latency for row in rows if row.latency), None)
     if timed:
         yield from busy(timed.machine)
@@ -242,6 +284,9 @@ def _time_said(row: Compared, first: Compared) -> Iterator[str]:
         return
     own, base = row.latency.forward, first.latency.forward
     between = f"{row.name} and {first.name}"
+    if own.is_short or base.is_short:
+        yield f"{between}: too few runs to compare their times."
+        return
     if not own.differs_from(base):
         yield f"{between}: the difference in time is within noise."
         return
@@ -270,6 +315,8 @@ def _said(one: _Figure, row: Compared, first: Compared) -> str:
 
 
 def _sources(column: Column, rows: Sequence[Compared]) -> Iterator[str]:
+    if len({one.protocol for one in _accuracies(column.key, rows)}) > 1:
+        yield f"{column.heading}: accuracies are of different data sets or protocols."
     for row in rows:
         found = row.accuracy(column.key)
         if found:
@@ -288,7 +335,8 @@ def _accuracy(one: Verdict) -> Accuracy | None:
         return None
     where = f"{one.figure} {one.printed}, {one.source}"
     where += f" ({one.protocol})" if one.protocol else ""
-    return Accuracy(key, 1 - value.low if "error" in one.figure else value.low, where)
+    share = 1 - value.low if "error" in one.figure else value.low
+    return Accuracy(key, share, where, one.protocol)
 
 
 ACCURACIES = ("accuracy", "top5")
@@ -305,16 +353,15 @@ _KEYS = {
 # For machines.
 
 
-def _raw_columns(first: Compared, timed: bool) -> Iterator[Column]:
+def _raw_columns(first: Compared, keys: Sequence[str]) -> Iterator[Column]:
     yield Column("name", "name", "text", lambda row: row.name, "")
-    for key, one in FIGURES.items():
-        if key in MEASURED and not timed:
-            continue
+    for key in dict.fromkeys(keys):
+        one = FIGURES[key]
         yield Column(key, key, "label", one.get, "")
         if one.more or key == "latency":
             get = _raw_ratio(one, first)
             yield Column(f"{key}_ratio", f"{key}_ratio", "label", get, "")
-    for key in ACCURACIES:
+    for key in filter(keys.__contains__, ACCURACIES):
         yield Column(f"{key}_source", f"{key}_source", "label", _source_of(key), "")
 
 

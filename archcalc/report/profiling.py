@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import OutputError, one_line, received
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from archcalc.pytorch.roofline import Roof
     from archcalc.pytorch.timing import Timing
 
-BUSY = 0.3  # of the cores
+BOUNDS = ("arithmetic", "memory", "overhead", "neither")
+EXCEEDED = 1.1  # times its roof: more than the roof's own uncertainty explains
 ENDED = {
     "precise": "",
     "budget": "the time budget ended first",
@@ -50,6 +54,7 @@ class _Layer(NamedTuple):
     share: float
     roof: float | None
     bound: str
+    moved: int
 
     @property
     def name(self) -> str:
@@ -63,7 +68,7 @@ class _Layer(NamedTuple):
     @property
     def bytes_rate(self) -> float:
         """Bytes a second, read and written."""
-        return self.row.bytes_moved / self.seconds if self.seconds else 0.0
+        return self.moved / self.seconds if self.seconds else 0.0
 
 
 def duration(seconds: float) -> str:
@@ -82,7 +87,7 @@ def _three(value: float) -> str:
 
 def busy(machine: Machine) -> Iterator[str]:
     """A word on other work that ran beside the measurement."""
-    if machine.load > BUSY and machine.device == "cpu":
+    if machine.is_busy and machine.device == "cpu":
         yield (
             f"Other work kept the cores {100 * machine.load:.0f}% busy just before: times may be "
             "far too long."
@@ -92,20 +97,39 @@ def busy(machine: Machine) -> Iterator[str]:
 def machine_line(machine: Machine) -> str:
     """What it was measured on, in one line."""
     cuda = f", CUDA {machine.cuda}" if machine.cuda else ""
-    threads = f", {machine.threads} threads" if machine.device == "cpu" else ""
     more = ", channels last" * machine.channels_last + ", compiled" * machine.compiled
     return (
-        f"{machine.name} ({machine.device}), PyTorch {machine.torch}{cuda}{threads}, "
-        f"{machine.dtype}{more}, {machine.date}"
+        f"{machine.name} ({machine.device}), PyTorch {machine.torch}{cuda}"
+        f"{_threads(machine.device, machine.threads)}, {machine.dtype}{more}, {machine.date}"
     )
+
+
+def _threads(device: str, count: object) -> str:
+    return f", {count} thread{'s' * (count != 1)}" if device == "cpu" else ""
 
 
 def tables(found: Sequence[Profiled], format: str, top: int | None) -> list[Table]:  # noqa: A002
     """The networks in short, then each by layer; for machines all in one."""
     if format in ("csv", "json"):
-        return [flat_table(found)]
+        return [flat_table(found, top)]
     by_layer = [layer_table(one, top) for one in found if one.latency.layers]
     return [summary_table(found), *by_layer]
+
+
+def check_target(path: str) -> None:
+    """Raises OutputError where a file can't be written, before anything is measured for it."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        reason = "Is a directory"
+    elif not os.path.isdir(folder):
+        reason = f"expected a directory, received {received(folder, 1000)}"
+    elif os.path.exists(path) and not os.access(path, os.W_OK):
+        reason = "Permission denied"
+    elif (os.path.isfile(path) or not os.path.exists(path)) and not os.access(folder, os.W_OK):
+        reason = f"Permission denied in {received(folder, 1000)}"
+    else:
+        return
+    raise OutputError(f"can't write {received(path, 1000)}: {reason}")
 
 
 def save(found: Sequence[Profiled], path: str) -> None:
@@ -120,8 +144,10 @@ class Saved(NamedTuple):
     """A run that was kept: of which network, on what machine, how long."""
 
     network: str
+    input: tuple[int, ...]
     batch: int
     machine: Mapping[str, Any]
+    runs: int
     median: float
     low: float
     high: float
@@ -129,6 +155,11 @@ class Saved(NamedTuple):
     @property
     def name(self) -> str:
         return self.network
+
+    @property
+    def task(self) -> tuple[Any, ...]:
+        """What was run: times of the same can be compared."""
+        return self.network, self.input, self.batch
 
 
 def load(path: str) -> list[Saved]:
@@ -139,61 +170,118 @@ def load(path: str) -> list[Saved]:
             found = json.load(stream)
     except OSError as error:
         raise OutputError(f"can't read {received(path, 1000)}: {error.strerror or error}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise OutputError(f"{path}: expected {wanted}, received no JSON") from None
     try:
-        return [_saved(run) for run in found["runs"]]
-    except (KeyError, TypeError, ValueError):
-        raise OutputError(f"{path}: expected {wanted}, received other JSON") from None
+        runs = [_saved(run) for run in found["runs"]]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        runs = []
+    if not runs:
+        raise OutputError(f"{path}: expected {wanted}, received other JSON")
+    return runs
+
+
+_OF_MACHINE: dict[str, type] = {
+    "name": str, "device": str, "torch": str, "cuda": str, "threads": int, "dtype": str,
+    "channels_last": bool, "compiled": bool, "date": str,
+}  # fmt: skip
 
 
 def _saved(run: Mapping[str, Any]) -> Saved:
-    numbers = [float(run[key]) for key in ("median", "low", "high")]
-    machine = run["machine"]
-    for key in ("name", "device", "torch", "dtype", "threads", "date"):
-        if key not in machine:
-            raise KeyError(key)
-    if not 0 < numbers[0] < float("inf"):
-        raise ValueError(numbers[0])
-    return Saved(str(run["network"]), int(run["batch"]), machine, *numbers)
+    """A run as it was kept; raises KeyError, TypeError, ValueError or OverflowError for another."""
+    median, low, high = (float(run[key]) for key in ("median", "low", "high"))
+    if not 0 < low <= median <= high < math.inf:
+        raise ValueError(low, median, high)
+    machine = {key: run["machine"][key] for key in _OF_MACHINE}
+    if not all(type(machine[key]) is kind for key, kind in _OF_MACHINE.items()):
+        raise TypeError(machine)
+    if not isinstance(run["network"], str):
+        raise TypeError(run["network"])
+    shape = tuple(map(_count, run["input"]))
+    batch, runs = _count(run["batch"]), _count(run["runs"])
+    return Saved(one_line(run["network"]), shape, batch, machine, runs, median, low, high)
 
 
-def saved_table(runs: Sequence[Saved]) -> Table:
-    """Runs of several machines: each beside the first of its network and batch."""
-    first: dict[tuple[str, int], Saved] = {}
+def _count(value: object) -> int:
+    if type(value) is not int or not 1 <= value < 2**53:
+        raise ValueError(value)
+    return value
+
+
+def saved_table(runs: Sequence[Saved], format: str = "terminal") -> Table:  # noqa: A002
+    """Runs of several machines: each beside the first of its network, input and batch."""
+    first: dict[tuple[Any, ...], Saved] = {}
     for run in runs:
-        first.setdefault((run.network, run.batch), run)
-    order = list(first)
-    shown = sorted(runs, key=lambda run: order.index((run.network, run.batch)))
+        first.setdefault(run.task, run)
+    order = {task: i for i, task in enumerate(first)}
+    shown = sorted(runs, key=lambda run: order[run.task])
+    lines = tuple(Line(run, 0, run.network, False) for run in shown)
+    flat = format in ("csv", "json")
+    columns = _saved_flat(first) if flat else _saved_columns(first)
+    document = {"schema_version": SCHEMA_VERSION, "runs": [run._asdict() for run in shown]}
+    return Table(tuple(columns), lines, None, "" if flat else "Saved runs", (), False, document)
+
+
+def _saved_columns(first: Mapping[tuple[Any, ...], Saved]) -> tuple[Column, ...]:
+    """For people."""
 
     def ratio(run: Saved) -> str:
-        base = first[run.network, run.batch]
+        base = first[run.task]
         return "" if run is base else f"{run.median / base.median:.3g}x"
 
-    columns = (
+    return (
         Column("network", "Network", "text", lambda run: run.network, ""),
+        Column("input", "Input", "label", _input, ""),
         Column("batch", "Batch", "plain", lambda run: run.batch, ""),
         Column("machine", "Machine", "text", lambda run: _machine_name(run.machine), ""),
         Column("median", "Median", "label", lambda run: duration(run.median), ""),
         Column("interval", "± 95%", "label", _half_interval, ""),
         Column("throughput", "Inputs/s", "label", lambda run: _three(run.batch / run.median), ""),
+        Column("runs", "Runs", "plain", lambda run: run.runs, ""),
         Column("ratio", "of first", "label", ratio, ""),
     )
-    lines = tuple(Line(run, 0, run.network, False) for run in shown)
-    return Table(
-        columns, lines, None, "Saved runs", (), False, {"runs": [r._asdict() for r in runs]}
-    )
+
+
+def _saved_flat(first: Mapping[tuple[Any, ...], Saved]) -> Iterator[Column]:
+    """For machines: times in seconds."""
+
+    def column(key: str, get: Callable[[Saved], Any]) -> Column:
+        return Column(key, key, "label", get, "")
+
+    yield column("network", lambda run: run.network)
+    yield column("input", _input)
+    yield column("batch", lambda run: run.batch)
+    for key in _OF_MACHINE:
+        yield column("machine" if key == "name" else key, _of_machine(key))
+    for key in ("median", "low", "high", "runs"):
+        yield column(key, attrgetter(key))
+    yield column("throughput", lambda run: run.batch / run.median)
+    yield column("ratio", lambda run: run.median / first[run.task].median)
+
+
+def _of_machine(key: str) -> Callable[[Saved], Any]:
+    return lambda run: run.machine[key]
+
+
+def _input(run: Saved) -> str:
+    return "x".join(map(str, run.input))
 
 
 def _half_interval(run: Saved) -> str:
+    from archcalc.pytorch.timing import FEWEST
+
+    if run.runs < FEWEST:
+        return "unknown"
     return f"{100 * (run.high - run.low) / 2 / run.median:.1f}%"
 
 
 def _machine_name(machine: Mapping[str, Any]) -> str:
-    threads = f", {machine['threads']} threads" if machine["device"] == "cpu" else ""
+    cuda = f", CUDA {machine['cuda']}" if machine["cuda"] and machine["device"] != "cpu" else ""
+    more = ", channels last" * machine["channels_last"] + ", compiled" * machine["compiled"]
     return one_line(
-        f"{machine['name']}, PyTorch {machine['torch']}{threads}, {machine['dtype']}, "
-        f"{str(machine['date'])[:10]}"
+        f"{machine['name']}, PyTorch {machine['torch']}{cuda}"
+        f"{_threads(machine['device'], machine['threads'])}, {machine['dtype']}{more}, "
+        f"{machine['date'][:10]}"
     )
 
 
@@ -239,15 +327,21 @@ def _replay(one: Profiled) -> str:
     return duration(one.latency.replay.median) if one.latency.replay else ""
 
 
-def _notes(one: Profiled) -> Iterator[str]:
-    timing = one.latency.forward
+def ended_notes(name: str, timing: Timing) -> Iterator[str]:
+    """Why there are no more samples of a network, and how well its median is known."""
     ended = ENDED[timing.ended]
-    if ended:
-        runs = f"{len(timing.samples)} run" + "s" * (len(timing.samples) != 1)
-        if timing.uncertainty < 10:
-            yield f"{one.name}: {ended}; after {runs} the median is known to {uncertainty(timing)}."
-        else:
-            yield f"{one.name}: {ended}; {runs} are too few to know the median."
+    if not ended:
+        return
+    many = len(timing.samples) != 1
+    runs = f"{len(timing.samples)} run" + "s" * many
+    if timing.uncertainty < 10:
+        yield f"{name}: {ended}; after {runs} the median is known to {uncertainty(timing)}."
+    else:
+        yield f"{name}: {ended}; {runs} {'are' if many else 'is'} too few to know the median."
+
+
+def _notes(one: Profiled) -> Iterator[str]:
+    yield from ended_notes(one.name, one.latency.forward)
     if one.latency.replay is not None:
         extra = one.latency.forward.median - one.latency.replay.median
         share = max(extra, 0) / one.latency.forward.median
@@ -260,9 +354,7 @@ def _notes(one: Profiled) -> Iterator[str]:
 def layer_table(one: Profiled, top: int | None = None) -> Table:
     """Each layer's own time, what it reaches of its roof, and what bounds it."""
     rows = list(_layers(one))
-    if top:
-        rows.sort(key=lambda row: row.seconds, reverse=True)
-    shown = rows[:top] if top else rows
+    shown = _slowest(rows, top)
     columns = tuple(_layer_columns(one.roof is not None))
     lines = tuple(Line(row, 0, row.name, False) for row in shown)
     heading = f"{title(one.analysis)}, batch {one.analysis.batch}: time by layer"
@@ -270,15 +362,30 @@ def layer_table(one: Profiled, top: int | None = None) -> Table:
     return Table(columns, lines, None, heading, caption, False, document([one]))
 
 
+def _slowest(rows: Sequence[_Layer], top: int | None) -> Sequence[_Layer]:
+    """The slowest first where only some are asked for, else all in their order."""
+    if top is None:
+        return rows
+    return sorted(rows, key=lambda row: row.seconds, reverse=True)[:top]
+
+
+def _moved(row: Row) -> int:
+    """Bytes that a layer reads and writes at inference: none where it gives a view."""
+    node = row.node
+    if node is not None and node.op.is_view(node.facts.inputs, False):
+        return 0
+    return row.bytes_moved
+
+
 def _layers(one: Profiled) -> Iterator[_Layer]:
     by_name: Mapping[str, float] = {each.layer: each.seconds for each in one.latency.layers}
     total = sum(by_name.values()) or 1.0
     for row in one.analysis.layers:
-        seconds = by_name[row.name]
+        seconds, moved = by_name[row.name], _moved(row)
         reached: tuple[float | None, str] = None, ""
         if one.roof is not None and seconds > 0:
-            reached = one.roof.bound(row.flops, row.bytes_moved, seconds)
-        yield _Layer(row, seconds, seconds / total, *reached)
+            reached = one.roof.bound(row.flops, moved, seconds)
+        yield _Layer(row, seconds, seconds / total, *reached, moved)
 
 
 def _layer_columns(with_roof: bool) -> Iterator[Column]:
@@ -321,21 +428,28 @@ def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[
 def _shares(rows: Sequence[_Layer]) -> Iterator[str]:
     total = sum(row.seconds for row in rows) or 1.0
     parts = {
-        bound: sum(row.seconds for row in rows if row.bound == bound) / total
-        for bound in ("arithmetic", "memory", "overhead")
+        bound: sum(row.seconds for row in rows if row.bound == bound) / total for bound in BOUNDS
     }
     said = ", ".join(f"{100 * share:.0f}% {bound}" for bound, share in parts.items())
     yield f"Of the time, layers bound by: {said}."
+    if parts["neither"]:
+        yield "Neither: below 10% of the roof, the layer's code is far from what the device can do."
+    over = sum(row.roof is not None and row.roof > EXCEEDED for row in rows)
+    if over:
+        yield (
+            f"{over} layer{'s' * (over != 1)} above 110% of the roof: fast convolution algorithms "
+            "(Winograd's) do fewer operations than are counted, and data may still be in a cache."
+        )
 
 
 # For machines.
 
 
-def flat_table(found: Sequence[Profiled]) -> Table:
+def flat_table(found: Sequence[Profiled], top: int | None = None) -> Table:
     """One line a layer and batch, in seconds and operations, for spreadsheets."""
-    rows = [(one, row) for one in found for row in _layers(one)] if found[0].latency.layers else []
-    if not rows:
+    if not found[0].latency.layers:
         return _flat_summary(found)
+    rows = [(one, row) for one in found for row in _slowest(list(_layers(one)), top)]
     lines = tuple(Line(pair, 0, pair[1].name, False) for pair in rows)
     columns = tuple(
         Column(key, key, "label", _getter(get), "")
@@ -348,7 +462,7 @@ def flat_table(found: Sequence[Profiled]) -> Table:
             "time_share": lambda one, row: row.share,
             "mult_adds": lambda one, row: row.row.mult_adds,
             "flops": lambda one, row: row.row.flops,
-            "bytes_moved": lambda one, row: row.row.bytes_moved,
+            "bytes_moved": lambda one, row: row.moved,
             "roof": lambda one, row: "" if row.roof is None else row.roof,
             "bound": lambda one, row: row.bound,
         }.items()
@@ -403,6 +517,7 @@ def document(found: Sequence[Profiled]) -> dict[str, Any]:
         "runs": [
             {
                 **latency_record(one.latency),
+                "input": list(one.analysis.graph.input.facts.outputs[0]),
                 "mult_adds": plain(one.analysis.totals.mult_adds),
                 "params": plain(one.analysis.totals.params),
                 "roof": one.roof._asdict() if one.roof else None,
