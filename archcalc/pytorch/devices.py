@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
+from time import sleep
 from typing import NamedTuple
 
 import torch
@@ -122,12 +124,28 @@ def place(x: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Te
     return x.to(device, dtype)
 
 
+@cache
 def load() -> float:
-    """Processes that wanted to run in the last minute, over the cores; 0 where it isn't known."""
-    try:
-        return os.getloadavg()[0] / (os.cpu_count() or 1)
-    except (OSError, AttributeError):
+    """The share of the cores' time that other work takes; looked at once, for a fifth of a second.
+
+    0 where it can't be known. Ask before this process itself has anything to do.
+    """
+    before = _ticks()
+    if before is None:
         return 0.0
+    sleep(0.2)
+    busy, total = (b - a for a, b in zip(before, _ticks() or before, strict=True))
+    return busy / total if total > 0 else 0.0
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Time the cores were busy, and all of it, since the machine began (Linux)."""
+    try:
+        with open("/proc/stat", encoding="utf-8") as stream:
+            ticks = list(map(int, stream.readline().split()[1:9]))
+    except (OSError, ValueError):
+        return None
+    return sum(ticks) - sum(ticks[3:5]), sum(ticks)  # less idle and waiting for a disk
 
 
 def synchronize(device: torch.device) -> None:

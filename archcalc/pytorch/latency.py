@@ -316,13 +316,12 @@ def _warmup(options: Options) -> float:
 
 # The machine around it.
 
-LOAD = devices.load()  # of others: before this process did anything
-
 
 @contextmanager
 def settled(options: Options) -> Iterator[None]:
     """Inference, threads as asked for, denormal numbers as zero; as before when it is left."""
     check(options)
+    devices.load()  # of others, while there is nothing to do yet
     threads = torch.get_num_threads()
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
@@ -367,7 +366,7 @@ def machine(options: Options, device: torch.device) -> Machine:
         channels_last=options.channels_last,
         compiled=options.compiled,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        load=LOAD,
+        load=devices.load(),
     )
 
 

@@ -297,6 +297,7 @@ def _time_said(row: Compared, first: Compared) -> Iterator[str]:
         yield f"{row.name}: {faster} than {first.name}."
         return
     less = f"{times(1 / work)} fewer" if work < 1 else f"{times(work)} more"
+    less = "as many" if work == 1 else less
     agree = max(ratio / work, work / ratio) < AGREES and (ratio < 1) == (work < 1)
     verdict = "" if agree else "; Mult-Adds and time disagree"
     yield f"{row.name}: {faster} than {first.name}, with {less} Mult-Adds{verdict}."
