@@ -107,6 +107,14 @@ def test_accuracies_are_those_that_are_printed() -> None:
     assert small["accuracy_source"] != mobilenet["accuracy_source"]
 
 
+def test_an_accuracy_is_its_own_papers_then_its_authors() -> None:
+    """Hu et al. printed SE-ResNet-50's in 2019, after the network's paper of 2017."""
+    resnet, se, inception = records("resnet50", "seresnet50", "inception-v3")
+    assert "He et al. 2015" in resnet["accuracy_source"]
+    assert "Hu et al." in se["accuracy_source"]
+    assert "Szegedy et al." in inception["accuracy_source"]
+
+
 def test_differences_and_bounds_are_no_accuracies() -> None:
     """What AlexNet's paper prints of a change in error must not be taken for one."""
     printed = printed_of(archcalc.analyze("alexnet"))

@@ -43,12 +43,19 @@ class Compared(NamedTuple):
         return self.analysis.label
 
     def accuracy(self, key: str) -> Accuracy | None:
-        """The printed accuracy (of `accuracy`, `top5`) of its own paper, else the first printed."""
+        """The printed accuracy (of `accuracy`, `top5`): its own paper's before its authors' others.
+
+        Then the first that anybody prints.
+        """
         found = [one for one in map(_accuracy, self.printed) if one and one.key == key]
         paper = self.analysis.spec.paper if self.analysis.spec else {}
         author, year = str(paper.get("authors", "")).partition(",")[0], str(paper.get("year", ""))
-        own = [one for one in found if author and author in one.source and year in one.source]
-        return next(iter(own or found), None)
+
+        def strangeness(one: Accuracy) -> int:
+            words = re.findall(r"\w+", one.source)
+            return (author not in words) * 2 + (year not in words)
+
+        return min(found, key=strangeness, default=None)
 
 
 class Accuracy(NamedTuple):
