@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -628,6 +629,28 @@ def test_running_out_of_memory_is_one_sentence(
     assert ran.err.count("error:") == 1
     assert "lenet5: expected at most" in ran.err
     assert "1.00 ms" in ran.out
+
+
+def test_what_cannot_be_compiled_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    program = (
+        "import sys\nfrom archcalc import cli\n"
+        "sys.argv = ['archcalc', 'profile', 'lenet5', '--compile', '--no-layers']\n"
+        "sys.exit(cli.run())"
+    )
+    environment = {**os.environ, "CXX": "/no/such/compiler"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --compile: expected")
+    assert "Traceback" not in done.stderr
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from archcalc.errors import ArchcalcError, SettingError, received
+from archcalc.errors import ArchcalcError, SettingError, one_line, received
 from archcalc.pytorch import devices
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import roof
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ROTATED = 32 * 1024**2  # bytes of inputs that are taken in turn
 MOST_INPUTS = 64
 MOST_THREADS = 1024
+COMPILERS = ("torch._dynamo", "torch._inductor")  # whose errors torch.compile raises
 NO_MEMORY = ("can't allocate memory", "not enough memory")  # so the CPU's allocator says it
 LACKING = "not implemented for"  # so a kernel says that it lacks a dtype
 
@@ -388,7 +389,7 @@ def _check_memory(analysis: Analysis, device: torch.device) -> None:
 
 @contextmanager
 def refused(analysis: Analysis, device: torch.device, dtype: str) -> Iterator[None]:
-    """Running out of memory, or a layer that the device lacks in a dtype, as one sentence."""
+    """Running out of memory, what a device lacks in a dtype, no compiler: as one sentence."""
     try:
         yield
     except torch.OutOfMemoryError:
@@ -396,6 +397,12 @@ def refused(analysis: Analysis, device: torch.device, dtype: str) -> Iterator[No
     except RuntimeError as error:
         if LACKING in str(error):
             raise _lacking(analysis, device, dtype, error) from None
+        if type(error).__module__.startswith(COMPILERS):
+            reason = one_line(str(error).strip().splitlines()[0])
+            raise SettingError(
+                f"--compile: expected a network and a machine that torch.compile can do it on, "
+                f"received {analysis.label} here ({reason})"
+            ) from None
         if not any(words in str(error) for words in NO_MEMORY):
             raise
         raise _too_large(analysis, device) from None
