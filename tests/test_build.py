@@ -184,7 +184,7 @@ def test_any_layer_name_will_do(tmp_path: Any) -> None:
         "name: own\ninput: [2, 4, 4]\nlayers:\n"
         + "".join(
             f"  - conv: {{name: {word}, out: 2, kernel: 1}}\n"
-            for word in ("outputs", "input_shape", "steps", "results")
+            for word in ("outputs", "input_shape", "steps", "results", "name")
         )
     )
     assert run("build", str(path), "-o", str(tmp_path / "own.pt2")).code == 0

@@ -59,7 +59,7 @@ def _check_names(model: Network) -> None:
     """torch.export finds submodules as attributes, where a module's own come first."""
     for path, module in model.named_modules():
         for name in module._modules:
-            if hasattr(torch.nn.Module, name) or name in torch.nn.Module().__dict__:
+            if hasattr(type(module), name) or name in module.__dict__:
                 layer = f"{path}.{name}".removeprefix(".").replace(".", "/")
                 raise OutputError(
                     "expected layer names that torch.export can take, received one that all of "

@@ -94,12 +94,13 @@ class Network(Block):
 
     outputs: tuple[str, ...]
     input_shape: tuple[int, ...]
+    _outputs: tuple[str, ...]
+    _input_shape: tuple[int, ...]
 
-    def name(self, outputs: tuple[str, ...], input_shape: tuple[int, ...]) -> None:
-        """Say what comes out and what goes in."""
-        self._outputs = outputs
-        self._input_shape = input_shape
+    def _tell(self, outputs: tuple[str, ...], input_shape: tuple[int, ...]) -> None:
+        """Keep what comes out and what goes in, whatever the layers are called."""
         own = {"outputs": outputs, "input_shape": input_shape}
+        self.__dict__.update({f"_{key}": value for key, value in own.items()})
         self.__dict__.update({key: own[key] for key in own if key not in self._modules})
 
     def forward(self, *inputs: Tensor) -> Any:
@@ -174,7 +175,7 @@ class _Assembly:
         network = self._block(graph.root, entry, self.results, Network)
         assert isinstance(network, Network)
         names = tuple(output.name for output in graph.outputs)
-        network.name(names, graph.input.facts.outputs[0])
+        network._tell(names, graph.input.facts.outputs[0])
         return network
 
     def _block(self, scope: Scope, takes: list[Key], gives: list[Key], kind: type[Block]) -> Block:
