@@ -54,7 +54,6 @@ _POWERS = {
     "million": 2,
     "billion": 3,
 }
-_UNITS = (*_POWERS, "B", "KB", "MB", "GB")
 _NUMBER = re.compile(
     r"(?P<minus>-?)(?P<whole>\d{1,3}(?:,\d{3})+|\d*)(?:\.(?P<places>\d+))?"
     r"(?:e(?P<e>-?\d{1,2})|\s*[x×*]\s*10\^(?P<ten>-?\d{1,2}))?"
