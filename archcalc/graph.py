@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import LayerError, Place, SpecError
-from archcalc.ops.base import spelled
+from archcalc.ops.base import LARGEST_AXIS, spelled
 from archcalc.ops.shape import Input
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 class Tensor(NamedTuple):
-    """One output of one node: the node's index, the port, the shape (batch apart)."""
+    """One output of one node: the node's index, the port, the shape (batch apart).
+
+    The shape is that seen where the tensor is used: outside of a part that is applied N times,
+    what comes out of it has N in front.
+    """
 
     node: int
     port: int
@@ -32,7 +36,10 @@ class Tensor(NamedTuple):
 
 
 class Node:
-    """One application of an op (`times` applications where a sub-network is repeated)."""
+    """One application of an op; `times` applications where it is in a part applied several times.
+
+    Its facts and the shapes of its inputs are those of one application.
+    """
 
     __slots__ = (
         "facts",
@@ -78,22 +85,34 @@ class Node:
 class Scope:
     """A named part of the network: a block, a branch of a join, or the network itself.
 
-    `kind` is the block's name in the spec, or "branch", "network", or the join's kind; `times` is
-    how often all of it is applied (to one input of the batch); `survival` the probability that its
-    residual bodies are kept in training (stochastic depth, Huang et al. 2016), where that is said.
+    `kind` is the block's name in the spec, or "branch", "network", or the join's kind; `survival`
+    the probability that its residual bodies are kept in training (stochastic depth, Huang et al.
+    2016), where that is said.
+
+    A part with `applications` is applied so many times with the same parameters, to so many tensors
+    of one shape: `entry` and `exit`, as seen from outside, have their number in front of it; the
+    layers inside have the shapes of one application. `times` is how often all of it is applied (to
+    one input of the batch), `level` how many such parts are around, itself counted in.
     """
 
     __slots__ = (
-        "arguments", "branches", "children", "entry", "exit", "kind", "label", "name", "parent",
-        "path", "source", "survival", "times",
+        "applications", "arguments", "branches", "children", "entry", "exit", "kind", "label",
+        "level", "name", "parent", "path", "source", "survival", "times",
     )  # fmt: skip
 
-    def __init__(self, name: str, kind: str, parent: Scope | None, times: int = 1) -> None:
+    def __init__(
+        self, name: str, kind: str, parent: Scope | None, applications: int | None = None
+    ) -> None:
         self.name = name
         self.kind = kind
         self.parent = parent
         self.path: str = f"{parent.path}/{name}" if parent and parent.path else name
-        self.times: int = times * (parent.times if parent else 1)
+        self.applications = applications
+        self.times: int = parent.times if parent else 1
+        self.level: int = parent.level if parent else 0
+        if applications is not None:
+            self.times *= applications
+            self.level += 1
         self.arguments: Mapping[str, Any] = {}
         self.branches: dict[str, Scope] = {}
         self.children: dict[str, Node | Scope] = {}
@@ -179,6 +198,16 @@ class _Entered:
 
     def __exit__(self, *error: object) -> None:
         self.builder.scope = self.outer
+        if self.scope.exit is not None and self.scope.level:
+            self.scope.exit = self.builder.seen(self.scope.exit)
+
+
+def _upwards(scope: Scope) -> Iterator[Scope]:
+    """A scope and those around it, the nearest first."""
+    at: Scope | None = scope
+    while at is not None:
+        yield at
+        at = at.parent
 
 
 class _Copy:
@@ -203,8 +232,7 @@ class _Copy:
         copy.exit = scope.exit and self.tensor(scope.exit)
 
     def scope(self, scope: Scope, outer: Scope) -> Scope:
-        times = scope.times // (scope.parent.times if scope.parent else 1)
-        copy = Scope(scope.name, scope.kind, outer, times)
+        copy = Scope(scope.name, scope.kind, outer, scope.applications)
         copy.arguments = scope.arguments
         copy.entry = scope.entry and self.tensor(scope.entry)
         copy.label = scope.label
@@ -226,7 +254,7 @@ class _Copy:
     def tensor(self, tensor: Tensor) -> Tensor:
         """The copy's; what came into the scope is now the new entry."""
         if tensor.node < self.first:
-            return self.entry
+            return Tensor(self.entry.node, self.entry.port, tensor.shape)
         return Tensor(tensor.node + self.shift, tensor.port, tensor.shape)
 
 
@@ -238,6 +266,7 @@ class GraphBuilder:
         self.root = Scope("", "network", None)
         self.scope = self.root
         self.nodes: list[Node] = []
+        self._applied = False  # whether any part is applied several times
         self._facts: dict[tuple[Op, tuple[Shape, ...]], Facts] = {}
 
     def input(self, shape: Shape, source: Place | None = None) -> Tensor:
@@ -257,6 +286,8 @@ class GraphBuilder:
         label: str | None = None,
     ) -> Node:
         """Append a layer; raises SpecError with its name, inputs and place if it can't be."""
+        if self._applied:
+            inputs = [self.seen(tensor, source, name) for tensor in inputs]
         node = self._append(op, tuple(inputs), name, source)
         node.label = label
         if op.references:
@@ -307,13 +338,67 @@ class GraphBuilder:
         path = f"{self.scope.path}/{name}" if self.scope.path else name
         return SpecError(error.message, place=source, layer=path, hint=error.hint)
 
-    def enter(self, name: str, kind: str, entry: Tensor, times: int = 1) -> _Entered:
-        """A scope around the layers added inside the `with`; set its `exit` before leaving."""
+    def enter(
+        self, name: str, kind: str, entry: Tensor, applications: int | None = None
+    ) -> _Entered:
+        """A scope around the layers added inside the `with`; set its `exit` before leaving.
+
+        With `applications`, the entry must have so many in front: (applications, *shape) are so
+        many tensors of that shape, and each layer inside takes one of them, as `seen` tells its
+        shape. Raises SpecError where it has not.
+        """
         outer = self.scope
-        scope = Scope(name, kind, outer, times)
+        scope = Scope(name, kind, outer, applications)
         scope.entry = entry
+        if applications is not None:
+            self._applied = True
+            if scope.times > LARGEST_AXIS:
+                raise SpecError(
+                    f"times: expected at most {LARGEST_AXIS:,} applications in all, received "
+                    f"{scope.times:,}",
+                    layer=scope.path,
+                )
+            if len(entry.shape) < 2 or entry.shape[0] != applications:
+                raise SpecError(
+                    f"times: expected what comes in to have {applications} in front, as "
+                    f"{applications}x64x14x14 has, received {spelled(entry.shape)}",
+                    layer=scope.path,
+                )
         outer.children[name] = scope
         return _Entered(self, scope, outer)
+
+    def seen(self, tensor: Tensor, source: Place | None = None, name: str = "") -> Tensor:
+        """A tensor as it is seen from the scope that is being filled.
+
+        Out of a part applied N times it comes with N in front; what goes into one comes without.
+        Raises SpecError where a layer in such a part takes something from outside that is not what
+        comes into the part: each application has its own.
+        """
+        if not self._applied:
+            return tensor
+        node = self.nodes[tensor.node]
+        shape = node.facts.outputs[tensor.port]
+        around = list(_upwards(self.scope))
+        within = set(around)
+        scope: Scope | None = node.scope
+        while scope is not None and scope not in within:
+            if scope.applications is not None:
+                shape = (scope.applications, *shape)
+            scope = scope.parent
+        inward = around[: around.index(scope)] if scope is not None else around
+        for part in reversed(inward):
+            if part.applications is None:
+                continue
+            entry = part.entry
+            if entry is None or (entry.node, entry.port) != (tensor.node, tensor.port):
+                raise SpecError(
+                    f"expected a layer inside {part.path}, which is applied {part.applications} "
+                    f"times, or what comes into it, received {node.path or node.name}",
+                    place=source,
+                    layer=f"{self.scope.path}/{name}" if name else self.scope.path,
+                )
+            shape = shape[1:]
+        return Tensor(tensor.node, tensor.port, shape)
 
     def repeat(self, scope: Scope) -> Tensor:
         """Fill the scope entered with what another holds, and give its exit.
@@ -325,7 +410,7 @@ class GraphBuilder:
         assert self.scope.entry is not None
         _Copy(self.nodes, first, self.scope.entry).fill(scope, self.scope)
         assert self.scope.exit is not None
-        return self.scope.exit
+        return self.seen(self.scope.exit)
 
     def finish(self, outputs: list[Output]) -> Graph:
         """The graph; a layer that feeds no output is an error."""

@@ -65,6 +65,12 @@ class Analysis:
         return receptive_fields(self.graph)
 
     @cached_property
+    def rank(self) -> int:
+        """The most spatial axes that any tensor has."""
+        outputs = (shape for node in self.graph.nodes for shape in node.facts.outputs)
+        return max(len(shape) for shape in outputs) - 1
+
+    @cached_property
     def memory(self) -> Memory:
         """What is alive at each layer and what training keeps, found when first asked for."""
         from archcalc.analysis.memory import Memory

@@ -21,8 +21,8 @@ DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8": 1, 
 class Costs(NamedTuple):
     """What a layer, a block or a network costs; a total is a sum of these and nothing else.
 
-    `read` are the weights and buffers a layer reads, shared ones included; `inputs` and `outputs`
-    are elements of the tensors it takes and gives.
+    `read` are the weights and buffers a layer reads, shared ones included, once for the whole batch
+    and all applications; `inputs` and `outputs` are elements of the tensors it takes and gives.
     """
 
     params: int
@@ -96,7 +96,10 @@ def _costs(node: Node) -> Costs:
         _elements(facts.outputs),
         weights,
     )
-    return costs if times == 1 else Costs(*costs[:2], *[count * times for count in costs[2:]])
+    if times == 1:
+        return costs
+    every = Costs(*[count * times for count in costs])
+    return every._replace(params=costs.params, buffers=costs.buffers, read=costs.read)
 
 
 def _elements(shapes: Shapes) -> int:

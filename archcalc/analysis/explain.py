@@ -7,13 +7,14 @@ the table.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.analysis.field_way import Path, axis_words, field_step, paths
+from archcalc.analysis.field_way import Path, axes_of, axis_words, field_step, paths
 from archcalc.formula import Derived, Sum, constant, formula
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.memory import Memory
@@ -126,22 +127,27 @@ def _parameters(node: Node) -> Iterator[Derivation]:
 
 def _counts(row: Row, node: Node) -> Iterator[Derivation]:
     op, inputs, outputs = node.op, node.facts.inputs, node.facts.outputs
-    scale = row.analysis.batch * node.times
+    applied = {"t": node.times}
+    scale = {**applied, "b": row.analysis.batch}
     yield _scaled("Mult-Adds", op.mult_adds(inputs, outputs), scale)
     for kind, derived in op.operations(inputs, outputs).items():
         yield _scaled(kind, derived, scale)
     yield _derivation("FLOPs", row.costs.flops(row.analysis.batch))
-    yield _scaled("connections", op.connections(inputs, outputs), node.times, "t")
-    yield _scaled("neurons", op.neurons(inputs, outputs), node.times, "t")
+    yield _scaled("connections", op.connections(inputs, outputs), applied)
+    yield _scaled("neurons", op.neurons(inputs, outputs), applied)
 
 
-def _scaled(quantity: str, derived: Derived, times: int, letter: str = "b") -> Derivation:
-    """A count for one input, times the batch or the applications where they are not 1."""
-    if times == 1 or derived.number == 0:
+def _scaled(quantity: str, derived: Derived, scale: Mapping[str, int]) -> Derivation:
+    """A count for one application to one input, times those factors that are not 1."""
+    factors = {letter: count for letter, count in scale.items() if count != 1}
+    if not factors or derived.number == 0:
         return _derivation(quantity, derived)
     symbols, text = derived.symbols(), derived.text()
     return Derivation(
-        quantity, f"({symbols})*{letter}", f"({text})*{times}", derived.number * times
+        quantity,
+        "*".join([f"({symbols})", *factors]),
+        "*".join([f"({text})", *map(str, factors.values())]),
+        derived.number * prod(factors.values()),
     )
 
 
@@ -240,7 +246,7 @@ def _most_alive(row: Row) -> Derivation:
 
 def _field_step(row: Row, node: Node) -> Iterator[Derivation]:
     """The field's size, stride and start after this layer, from those before it."""
-    for axis, word in enumerate(axis_words(len(row.receptive_field))):
+    for word, axis in axes_of(row):
         step = field_step(row.analysis, node, axis)
         if step is None:
             continue

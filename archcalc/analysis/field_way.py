@@ -81,6 +81,16 @@ class _Part(NamedTuple):
     window: Any
 
 
+def axes_of(row: Row) -> list[tuple[str, int]]:
+    """The axes that a row's layers go along: what each is called, and which of the input's it is.
+
+    None where the input has none that are theirs.
+    """
+    level = row.level
+    rank = len(row.analysis.receptive_states[0]) - level
+    return [(word, level + axis) for axis, word in enumerate(axis_words(max(rank, 0)))]
+
+
 def field_step(analysis: Analysis, node: Node, axis: int) -> FieldStep | None:
     """How a layer's field follows from those before it; None where it is no number."""
     after = analysis.receptive_states[node.index][axis]
@@ -112,7 +122,7 @@ def window_of(node: Node, position: int, axis: int) -> Any:
     windows = node.facts.windows[position]
     if windows is POINTWISE:
         return None
-    return windows[axis] if isinstance(windows, tuple) else windows
+    return windows[axis - node.scope.level] if isinstance(windows, tuple) else windows
 
 
 def _recurrence(part: _Part) -> FieldStep | None:
@@ -224,9 +234,10 @@ def _end(part: _Part, track: Track, t: int, label: str, side: str) -> Derived:
 
 def paths(row: Row) -> Iterator[Path]:
     """The way of the receptive field along each axis; axes that agree are told once."""
-    along = row.receptive_field
+    state = fields(row.analysis.receptive_states[row.last.index])
     told: dict[tuple[Any, ...], list[str]] = {}
-    for axis, (word, field) in enumerate(zip(axis_words(len(along)), along, strict=True)):
+    for word, axis in axes_of(row):
+        field = state[axis]
         if isinstance(field, AxisField):
             told.setdefault(_way(row, axis, field), []).append(word)
     for (forward, backward, rule, note), words in told.items():

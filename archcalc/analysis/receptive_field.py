@@ -9,6 +9,10 @@ that repeat with a period, so that transposed convolutions, adaptive pooling and
 strides disagree come out exactly, too. Branches are united; channels are not told apart. The
 equations are in `field_equations`.
 
+A state has an entry for each spatial axis of the network's input. In a part that is applied several
+times, to the items along an axis, the input's first spatial axes are the channels of one item: its
+layers go along the axes from `level` on.
+
 What that may cost is bounded (`Effort`), so that no network, however odd, keeps anyone waiting.
 """
 
@@ -20,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.analysis import field_equations as eq
 from archcalc.formula import formula
 from archcalc.graph import collector_paused
-from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Sliding
+from archcalc.ops.window import HELD, POINTWISE, WHOLE, AxisWindow, Sliding, Somewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +52,14 @@ class AxisField(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """A receptive field that can't be told, and why."""
+    """A receptive field that can't be told, and why.
+
+    `lasting` if no later layer can tell, either: one that sees all of a part that the data choose
+    does not see all of the input.
+    """
 
     reason: str
+    lasting: bool = False
 
 
 class Track(NamedTuple):
@@ -101,6 +110,7 @@ TOO_LARGE = Unknown("it exceeds 2**62 input positions")
 TOO_COSTLY = Unknown("the network's patterns are too many to follow")
 HELD_ONLY = Unknown("all that it takes is held constant")
 BLIND = Unknown("no output position sees the input")
+OTHER_AXES = Unknown("its axes are not those of the network's input")
 
 
 class Effort:
@@ -123,16 +133,19 @@ def receptive_fields(graph: Graph) -> list[State]:
     with collector_paused():
         for node in graph.layers:
             windows = node.facts.windows
-            if len(windows) == 1 and windows[0] is POINTWISE:
+            if len(windows) == 1 and windows[0] is POINTWISE and not node.scope.level:
                 states.append(states[node.inputs[0].node])
             else:
                 states.append(_through(node, states, effort))
     return states
 
 
-def fields(state: State) -> tuple[AxisField | Unknown | None, ...]:
-    """The receptive field along each of the network's spatial axes; None where all is seen."""
-    return tuple(_field(along) for along in state)
+def fields(state: State, level: int = 0) -> tuple[AxisField | Unknown | None, ...]:
+    """The receptive field along each of the network's spatial axes; None where all is seen.
+
+    In a part of that `level`, along the axes from there on.
+    """
+    return tuple(_field(along) for along in state[level:] or state[-1:])
 
 
 def _through(node: Node, states: list[State], effort: Effort) -> State:
@@ -144,7 +157,8 @@ def _through(node: Node, states: list[State], effort: Effort) -> State:
     first = followed[0]
     if all(part is first or part == first for part in followed):
         return first
-    sizes = _sizes(node, len(first))
+    level = min(node.scope.level, len(first))
+    sizes = (1,) * level + _sizes(node, len(first) - level)
     return tuple(
         _unite(list(along), n, effort)
         for along, n in zip(zip(*followed, strict=True), sizes, strict=True)
@@ -156,15 +170,44 @@ def _through_one(
 ) -> State | None:
     """What a node's output sees through one of its inputs; None where that one is held."""
     windows = node.facts.windows[position]
-    state = states[node.inputs[position].node]
+    level = node.scope.level
+    state = _inside(states[node.inputs[position].node], level)
     if windows is HELD:
         return None
     if windows is POINTWISE:
         return state
     if windows is WHOLE:
-        return (None,) * len(state)
+        return tuple(map(_whole, state))
+    if isinstance(windows, Somewhere):
+        return (Unknown(windows.reason, lasting=True),) * len(state)
     assert isinstance(windows, tuple)
-    sizes = node.facts.outputs[0][1:]
+    if len(windows) != len(state) - level:
+        return tuple(map(_elsewhere, state))
+    own = _slid(state[level:], windows, node.facts.outputs[0][1:], effort)
+    return state[:level] + own if level else own
+
+
+def _inside(state: State, level: int) -> State:
+    """A state as the layers of a part see it: all of what are channels to them, they see."""
+    if not level:
+        return state
+    return (*map(_whole, state[:level]), *state[level:])
+
+
+def _whole(along: Along) -> Unknown | None:
+    """An axis of which all is seen."""
+    return along if isinstance(along, Unknown) and along.lasting else None
+
+
+def _elsewhere(along: Along) -> Unknown | None:
+    """An axis along which a window no longer goes."""
+    return along if along is None or isinstance(along, Unknown) else OTHER_AXES
+
+
+def _slid(
+    state: State, windows: tuple[AxisWindow, ...], sizes: tuple[int, ...], effort: Effort
+) -> State:
+    """Each axis through its window; `sizes` are the numbers of output positions."""
     if len(sizes) == 2 and (state[0], windows[0], sizes[0]) == (state[1], windows[1], sizes[1]):
         return (_step(state[0], windows[0], sizes[0], effort),) * 2
     steps = zip(state, windows, sizes, strict=True)
@@ -174,7 +217,7 @@ def _through_one(
 def _sizes(node: Node, rank: int) -> tuple[int, ...]:
     """Output positions along each axis; after flattening they are not told apart."""
     shape = node.facts.outputs[0][1:]
-    return shape if len(shape) == rank else (1,) * rank
+    return shape if len(shape) == rank else (1,) * max(rank, 0)
 
 
 def _step(along: Along, window: AxisWindow, count: int, effort: Effort) -> Along:

@@ -143,9 +143,17 @@ class Row:
         return getattr(self.node.op, "groups", None) if self.node else None
 
     @property
+    def level(self) -> int:
+        """How many parts that are applied several times are around it."""
+        if self.node is not None:
+            return self.node.scope.level
+        outer = self.scope.parent if self.scope else None
+        return outer.level if outer else 0
+
+    @property
     def receptive_field(self) -> tuple[rf.AxisField | rf.Unknown | None, ...]:
-        """Per axis; None where everything is seen."""
-        return rf.fields(self.analysis.receptive_states[self.last.index])
+        """Per axis (of the input from `level` on); None where everything is seen."""
+        return rf.fields(self.analysis.receptive_states[self.last.index], self.level)
 
     # Figures.
 

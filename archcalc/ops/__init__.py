@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from archcalc.ops import activation, conv, join, linear, normalization, pooling, shape
+from archcalc.ops import activation, conv, join, linear, normalization, pooling, regions, shape
 from archcalc.ops.base import OPERATIONS, Facts, Op, Parameter, spelled
 
 __all__ = ["KINDS", "OPERATIONS", "Facts", "Op", "Parameter", "spelled"]
 
-_FAMILIES = (conv, linear, pooling, normalization, activation, shape, join)
+_FAMILIES = (conv, linear, pooling, normalization, activation, shape, join, regions)
 
 KINDS: dict[str, type[Op]] = {
     value.kind: value

@@ -99,7 +99,7 @@ class Facts(NamedTuple):
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(f.integer, f.sizes, f.padding, f.boolean, f.word, f.real, f.table),
+    field_specifiers=(f.integer, f.sizes, f.padding, f.boolean, f.word, f.real, f.reals, f.table),
 )
 class Op:
     """A layer kind. Subclasses declare fields as class attributes and state every fact below."""

@@ -183,6 +183,32 @@ class Real(Field):
         return {"anyOf": [number, EXPRESSION]}
 
 
+class Reals(Field):
+    """A number above 0 or a list of them, kept exactly; `convert` gives a tuple."""
+
+    expected = "a number above 0 or a list of them"
+
+    def __init__(self, default: Any, doc: str) -> None:
+        super().__init__(default, doc)
+        self.one = Real(default, doc)
+
+    def convert(self, value: Any) -> tuple[Any, ...]:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not 0 < len(items) <= MOST_ITEMS:
+            raise self.refuse(value)
+        try:
+            found = tuple(map(self.one.convert, items))
+        except LayerError:
+            raise self.refuse(value) from None
+        if not all(found):
+            raise self.refuse(value)
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        one = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]}
+        return {"anyOf": [*one["anyOf"], {"type": "array", "minItems": 1, "items": one}]}
+
+
 class Table(Field):
     """A connection table: for each output map the input maps it sees.
 
@@ -288,6 +314,11 @@ def word(default: Any = REQUIRED, *, doc: str, choices: tuple[str, ...]) -> Any:
 def real(default: Any = REQUIRED, *, doc: str, minimum: int = 0, maximum: int | None = None) -> Any:
     """A number, kept exactly."""
     return Real(default, doc, minimum, maximum)
+
+
+def reals(default: Any = REQUIRED, *, doc: str) -> Any:
+    """Numbers above 0, kept exactly."""
+    return Reals(default, doc)
 
 
 def table(default: Any = None, *, doc: str) -> Any:

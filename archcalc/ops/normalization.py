@@ -132,6 +132,41 @@ class GroupNorm(_Statistics):
         return self.groups
 
 
+class L2Norm(_Norm):
+    """Each position's vector over its length, times a scale a channel (Liu et al. 2016, ParseNet).
+
+    Per position of c channels: c squares, their sum and epsilon (c additions), 1 root, c divisions,
+    and c products with the scale (equation 2 of ParseNet; SSD's conv4_3_norm).
+    """
+
+    kind = "l2norm"
+    title = "L2 norm"
+    affine: bool = f.boolean(True, doc="a trainable scale for each channel, without a shift")
+
+    def parameters(self, inputs: Shapes) -> tuple[Parameter, ...]:
+        return (Parameter("weight", inputs[0][:1]),) if self.affine else ()
+
+    def params(self, inputs: Shapes) -> Derived:
+        return formula("c")(c=inputs[0][0]) if self.affine else ZERO
+
+    def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
+        text, values = elements((1, *outputs[0][1:]))
+        return {
+            "additions": per_output(outputs),
+            "multiplications": per_output(outputs, "(1 + a)", a=1 if self.affine else 0),
+            "divisions": per_output(outputs),
+            "transcendentals": formula(text)(**values),
+        }
+
+    def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
+        text, values = elements((1, *inputs[0][1:]))
+        lengths = Saved("lengths", elements=formula(text)(**values))
+        quotients = Saved("quotients", elements=per_output(outputs))
+        if not followed[0]:
+            return (quotients,) if self.affine else ()
+        return (INPUT, lengths, quotients) if self.affine else (INPUT, lengths)
+
+
 class LRN(Weightless):
     """Local response normalization across channels (Krizhevsky et al. 2012, section 3.3).
 

@@ -207,9 +207,16 @@ class Held:
     """An input held constant: gates, switches. No receptive field and no depth goes through it."""
 
 
+class Somewhere:
+    """Every output sees a part of the input that the data decide; `reason` says how."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
 WHOLE, POINTWISE, HELD = Whole(), Pointwise(), Held()
 
-Windows = tuple[AxisWindow, ...] | Whole | Pointwise | Held
+Windows = tuple[AxisWindow, ...] | Whole | Pointwise | Held | Somewhere
 
 
 class Slide(NamedTuple):

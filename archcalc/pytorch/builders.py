@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archcalc.pytorch import activation, conv, join, linear, normalization, pooling, shape
+from archcalc.pytorch import activation, conv, join, linear, normalization, pooling, regions, shape
 from archcalc.pytorch.base import BUILDERS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUILDERS", "build_layer"]
 
-FAMILIES = (activation, conv, join, linear, normalization, pooling, shape)
+FAMILIES = (activation, conv, join, linear, normalization, pooling, regions, shape)
 
 
 def build_layer(op: Op, inputs: Shapes) -> nn.Module:

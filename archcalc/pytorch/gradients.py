@@ -166,7 +166,11 @@ def _targets(graph: Graph, seen: Sequence[bool]) -> list[Key]:
     if len(graph.nodes) <= EXITS_UP_TO:
         ends += [scope.exit for scope in _blocks(graph) if scope.exit is not None]
     return sorted(
-        {(t.node, t.port) for t in ends if t.node and not seen[t.node] and len(t.shape) > 1}
+        {
+            (t.node, t.port)
+            for t in ends
+            if t.node and not seen[t.node] and len(graph.nodes[t.node].facts.outputs[t.port]) > 1
+        }
     )
 
 
@@ -176,8 +180,11 @@ def _blocks(graph: Graph) -> list[Scope]:
 
 def _stated_whole(graph: Graph, states: Sequence[State], seen: Sequence[bool]) -> Iterator[Found]:
     """The first layer that is wrongly stated to see everything, or not to, or nothing."""
+    levels = _levels(graph)
     for node in graph.layers:
         for axis, along in enumerate(states[node.index]):
+            if axis < levels[node.index]:  # to its layers, or to some before, it is the channels
+                continue
             if along == HELD_ONLY and followed(node) and not _inherited(node, states, axis):
                 yield Found(node, axis, HELD_ONLY.reason, "not all of it is held")
                 return
@@ -185,6 +192,15 @@ def _stated_whole(graph: Graph, states: Sequence[State], seen: Sequence[bool]) -
                 reached = "everything" if seen[node.index] else "a part"
                 yield Found(node, axis, _words(along), reached)
                 return
+
+
+def _levels(graph: Graph) -> list[int]:
+    """For each node the most parts applied several times that its way from the input goes into."""
+    found = [0]
+    for node in graph.layers:
+        before = (found[tensor.node] for tensor in node.inputs)
+        found.append(max(node.scope.level, *before) if node.inputs else node.scope.level)
+    return found
 
 
 def _inherited(node: Node, states: Sequence[State], axis: int) -> bool:
@@ -335,12 +351,13 @@ class _Sweep:
 
     def _probe(self, node: Node) -> _Probe:
         inputs = followed(node)
-        if any(len(node.inputs[i].shape) < 2 for i in inputs):
+        if any(len(node.facts.inputs[i]) < 2 for i in inputs):
             raise CannotExamineError(f"{node.path} takes one value for all positions")
-        own = tuple(node.facts.inputs[i][1 + self.axis] for i in inputs)
+        axis = self.axis - node.scope.level
+        own = tuple(node.facts.inputs[i][1 + axis] for i in inputs)
         now = tuple(self.lengths[node.inputs[i].node] for i in inputs)
         rank = len(node.facts.inputs[0]) - 1
-        return _probe(_reduced(node.op, own, now, self.axis, rank), now, self.axis, rank)
+        return _probe(_reduced(node.op, own, now, axis, rank), now, axis, rank)
 
     def _first(self, target: Target) -> int:
         """A position in the middle of the layer, at a period's begin."""
@@ -437,7 +454,8 @@ def _reached(target: Target, axis: int, first: int, hulls: Hulls) -> str:
     Of positions that differ only those count that the network at its own size has.
     """
     period = target.period
-    count = min(period, target.node.facts.outputs[target.port][1 + axis])
+    own = axis - target.node.scope.level
+    count = min(period, target.node.facts.outputs[target.port][1 + own])
     one = next((hull for hull in hulls[:count] if hull), None)
     if one is None:
         return "nothing is reached"

@@ -86,6 +86,28 @@ class Block(nn.Module):
         return found[0] if len(found) == 1 else tuple(found)
 
 
+class Applied(Block):
+    """Layers applied to each of several tensors: (batch, times, ...), as one larger batch."""
+
+    _times: int
+
+    def forward(self, *inputs: Tensor) -> Any:
+        found = super().forward(*[together(x) for x in inputs])
+        if isinstance(found, Tensor):
+            return apart(found, self._times)
+        return tuple(apart(one, self._times) for one in found)
+
+
+def together(x: Tensor) -> Tensor:
+    """(batch, times, ...) as (batch*times, ...)."""
+    return x.flatten(0, 1)
+
+
+def apart(x: Tensor, times: int) -> Tensor:
+    """(batch*times, ...) as (batch, times, ...)."""
+    return x.reshape(-1, times, *x.shape[1:])
+
+
 class Network(Block):
     """A network: of (batch, *input_shape) its output, or a dictionary of its named outputs.
 
@@ -199,7 +221,10 @@ class _Assembly:
         if not nodes:
             return None
         borders = self._borders(nodes)
-        return self._block(child, borders.needs, borders.makes, Block), borders
+        kind = Block if child.applications is None else Applied
+        block = self._block(child, borders.needs, borders.makes, kind)
+        block.__dict__["_times"] = child.applications
+        return block, borders
 
     def _borders(self, nodes: list[Node]) -> Borders:
         first, last = nodes[0].index, nodes[-1].index
@@ -224,12 +249,6 @@ def _key(tensor: Place) -> Key:
 
 
 def _layer(node: Node) -> nn.Module:
-    if node.times != 1:
-        raise SpecError(
-            f"expected a part that is applied once to build it, received {node.times} times",
-            place=node.source,
-            layer=node.path,
-        )
     try:
         return build_layer(node.op, node.facts.inputs)
     except LayerError as error:

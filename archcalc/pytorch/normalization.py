@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from archcalc.ops import normalization as ops
@@ -30,6 +31,31 @@ def layer_norm(op: ops.LayerNorm, inputs: Shapes) -> nn.Module:
 @builds(ops.GroupNorm)
 def group_norm(op: ops.GroupNorm, inputs: Shapes) -> nn.Module:
     return nn.GroupNorm(op.groups, inputs[0][0], affine=op.affine)
+
+
+class L2Norm(nn.Module):
+    """Each position's channels over their length, times a scale a channel."""
+
+    EPSILON = 1e-10
+
+    def __init__(self, channels: int, affine: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None:
+            nn.init.constant_(self.weight, 20)  # Liu et al. 2016 (SSD), section 3.1
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = x / (x.square().sum(1, keepdim=True) + self.EPSILON).sqrt()
+        if self.weight is None:
+            return found
+        return found * self.weight[(..., *(None,) * (x.dim() - 2))]
+
+
+@builds(ops.L2Norm)
+def l2_norm(op: ops.L2Norm, inputs: Shapes) -> nn.Module:
+    return L2Norm(inputs[0][0], op.affine)
 
 
 class LocalResponseNormOfVector(nn.LocalResponseNorm):

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.pytorch.model import layers
+from archcalc.pytorch.model import apart, layers, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor, nn
 
-    from archcalc.graph import Graph, Node
+    from archcalc.graph import Graph, Node, Scope
+
+
+class _Take(NamedTuple):
+    """A tensor that a layer takes, perhaps across the borders of parts applied several times.
+
+    `out` are the applications of those that it comes out of, `into` is how many it goes into.
+    """
+
+    key: tuple[int, int]
+    out: tuple[int, ...]
+    into: int
+
+    def of(self, x: Tensor) -> Tensor:
+        for times in self.out:
+            x = apart(x, times)
+        for _ in range(self.into):
+            x = together(x)
+        return x
 
 
 class _Step(NamedTuple):
     module: nn.Module
-    takes: tuple[tuple[int, int], ...]
+    takes: tuple[_Take, ...]
     drops: tuple[tuple[int, int], ...]
     node: Node
 
@@ -33,9 +51,9 @@ class Stepper:
             last[output.tensor.node, output.tensor.port] = len(graph.nodes)
         self.entry = graph.input.index
         self.steps = [
-            _Step(module, takes, tuple({key for key in takes if last[key] == node.index}), node)
+            _Step(module, takes, tuple({t.key for t in takes if last[t.key] == node.index}), node)
             for node, module in layers(model, graph)
-            for takes in [tuple((tensor.node, tensor.port) for tensor in node.inputs)]
+            for takes in [tuple(_takes(graph, node))]
         ]
 
     def run(self, x: Tensor, stamp: Callable[[], object]) -> None:
@@ -43,7 +61,7 @@ class Stepper:
         made: dict[tuple[int, int], Any] = {(self.entry, 0): x}
         stamp()
         for module, takes, drops, node in self.steps:
-            found = module(*[made[key] for key in takes])
+            found = module(*[take.of(made[take.key]) for take in takes])
             if len(node.op.ports) == 1:
                 made[node.index, 0] = found
             else:
@@ -52,3 +70,22 @@ class Stepper:
             for key in drops:
                 del made[key]
             stamp()
+
+
+def _takes(graph: Graph, node: Node) -> Iterator[_Take]:
+    into = _applied(node.scope)
+    for tensor in node.inputs:
+        out = _applied(graph.nodes[tensor.node].scope)
+        shared = [scope for scope in out if scope in into]
+        left = tuple(scope.applications or 1 for scope in out[: len(out) - len(shared)])
+        yield _Take((tensor.node, tensor.port), left, len(into) - len(shared))
+
+
+def _applied(scope: Scope | None) -> list[Scope]:
+    """The parts applied several times around a layer, the nearest first."""
+    found = []
+    while scope is not None and scope.level:
+        if scope.applications is not None:
+            found.append(scope)
+        scope = scope.parent
+    return found

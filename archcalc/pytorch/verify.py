@@ -190,7 +190,7 @@ def _wrong_shapes(node: Node, outputs: Any, failed: bool) -> Iterator[Disagreeme
         if not failed:
             yield Disagreement(node.path, "output", spelled(node.facts.outputs[0]), "not called")
         return
-    stated = [spelled((BATCH, *shape)) for shape in node.facts.outputs]
+    stated = [spelled((BATCH * node.times, *shape)) for shape in node.facts.outputs]
     given = [spelled(tuple(one.shape)) for one in outputs]
     if stated != given:
         yield Disagreement(node.path, "output", " and ".join(stated), " and ".join(given))
@@ -350,7 +350,7 @@ def _wrong_mult_adds(
 
 
 def _mult_adds(node: Node) -> int:
-    return node.facts.mult_adds
+    return node.facts.mult_adds * node.times
 
 
 def _wrong_counts(

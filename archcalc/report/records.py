@@ -187,7 +187,7 @@ def plain(value: Any) -> Any:
 def flat(row: Row) -> dict[str, Any]:
     """A row as one line of CSV: shapes as 64x112x112, an axis' values as kernel_h, kernel_w."""
     nested = record(row, whole=int)
-    letters = axes(max(2, len(row.analysis.graph.input.facts.outputs[0]) - 1))
+    letters = axes(max(2, row.analysis.rank))
     line: dict[str, Any] = {}
     for key, value in nested.items():
         if key in ("input", "output"):

@@ -154,13 +154,20 @@ def _arguments(analysis: Analysis) -> list[str]:
 
 def _columns(analysis: Analysis, keys: Sequence[str] | None) -> tuple[Column, ...]:
     if keys is None:
-        return tuple(COLUMNS[key] for key in DEFAULT)
+        return tuple(COLUMNS[key] for key in _default(analysis))
     if list(keys) == ["all"]:
         return tuple(COLUMNS.values())
     if not keys:
         raise ColumnError("expected at least one column, received none")
     arguments = _arguments(analysis)
     return tuple(column(key, arguments) for key in keys)
+
+
+def _default(analysis: Analysis) -> Sequence[str]:
+    """The usual columns, with `times` where a part is applied several times."""
+    if not any(scope.level for scope in analysis.graph.root.walk()):
+        return DEFAULT
+    return (*DEFAULT[:2], "times", *DEFAULT[2:])
 
 
 def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable | None:
@@ -314,6 +321,10 @@ def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line
         notes.append("RF: receptive field.")
     if "share" in shown:
         notes.append("Share: of the Mult-Adds.")
+    if "times" in shown:
+        notes.append(
+            "Times: how often a layer is applied; its shapes are of once, its counts of all."
+        )
     if "flops" in shown:
         notes.append("FLOPs = 2 x Mult-Adds + other operations.")
     notes += [note for key, note in _OF_MEMORY.items() if key in shown]

@@ -29,6 +29,7 @@ from archcalc.spec.settings import setting_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from fractions import Fraction
 
 MOST_STEPS = 20_000_000  # tokens of the expressions evaluated, layers and turns at ENTRY_COST each
@@ -560,16 +561,38 @@ class _Expansion:
         arguments = self.arguments(block, entry, origin, context)
         shared = self.shared_block(entry, name, context, tensor)
         survival = self.survival(entry, name, context, origin)
-        with self.builder.enter(name, entry.block, origin) as scope:
+        applications = self.applications(entry, name, context, origin)
+        with self.enter(entry, name, origin, applications) as scope:
             scope.arguments = arguments
             scope.survival = survival
             scope.label = label
             scope.source = entry.place
-            scope.exit = self.body(block, origin, scope, context, shared)
+            scope.exit = self.body(block, self.builder.seen(origin), scope, context, shared)
         context.names.taken[name] = scope
         if not scope.children:
             del self.builder.scope.children[name]
         return scope.exit
+
+    def enter(
+        self, entry: m.Call, name: str, origin: Tensor, applications: int | None
+    ) -> AbstractContextManager[Scope]:
+        try:
+            return self.builder.enter(name, entry.block, origin, applications)
+        except SpecError as error:
+            error.place = entry.times.place if entry.times else entry.place
+            raise
+
+    def applications(
+        self, entry: m.Call, name: str, context: _Context, tensor: Tensor
+    ) -> int | None:
+        """How often the block is applied, where that is said."""
+        if entry.times is None:
+            return None
+        times = entry.times(context.values, tensor.shape)
+        if type(times) is int and 1 <= times <= LARGEST:
+            return times
+        message = f"times: expected a whole number of at least 1, received {received(shown(times))}"
+        raise self.problem(entry.times.place, message, name)
 
     def body(
         self, block: m.Block, tensor: Tensor, scope: Scope, context: _Context, shared: Scope | None
@@ -647,10 +670,17 @@ class _Expansion:
         text = reference.template(context.values, tensor.shape)
         name, _, port = text.partition(".")
         found = self.lookup(name, reference, context)
+        tensor, path = self.output_of(found, port, text, reference)
+        return self.builder.seen(tensor, reference.place), path
+
+    def output_of(
+        self, found: Node | Scope | Tensor, port: str, text: str, reference: m.Reference
+    ) -> tuple[Tensor, str]:
+        """The tensor that something found by its name gives at a port ("": the first)."""
         if isinstance(found, Tensor):
             if port:
                 raise self.no_port(text, ("output",), reference)
-            return found, name
+            return found, text
         if isinstance(found, Scope):
             if port or found.exit is None:
                 raise self.no_port(text, ("output",), reference)

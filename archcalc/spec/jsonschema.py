@@ -317,7 +317,9 @@ def _every_layer() -> Schema:
 def _of_blocks() -> Schema:
     survival = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, EXPRESSION]}
     doc = "the probability that its residual bodies are kept in training (stochastic depth)"
-    parts = {"survival": _described(doc, survival)}
+    times = {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]}
+    often = "how often it is applied, with the same parameters, to the items in front of its input"
+    parts = {"times": _described(often, times), "survival": _described(doc, survival)}
     return {key: parts[key] for key in OF_BLOCKS}
 
 

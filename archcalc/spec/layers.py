@@ -22,7 +22,7 @@ LAYER_KINDS = {name: op for name, op in KINDS.items() if name != "input"}
 JOINS = ("add", "concat", "multiply")
 STRUCTURE = ("repeat", "for", "when")
 COMMON = ("name", "from", "weights", "when", "label")
-OF_BLOCKS = ("survival",)  # what a block used as a layer takes besides
+OF_BLOCKS = ("times", "survival")  # what a block used as a layer takes besides
 MOST_LAYERS = 200_000
 
 _WHEN = ("condition", "layers", "else")
@@ -189,6 +189,11 @@ class LayersChecker(Checker):
         call = m.Call(self.place(key), block, terms)
         if survival := fields.get("survival"):
             call.survival = self.term(survival, names)
+        if times := fields.get("times"):
+            call.times = self.term(times, names)
+            value = call.times.value
+            if call.times.constant and (type(value) is not int or value < 1):
+                self.expected(times, "times: a whole number of at least 1")
         return call
 
     # Structure.

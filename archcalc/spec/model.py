@@ -173,18 +173,19 @@ class Join(Layer):
 
 
 class Call(Common):
-    """A block used as a layer, with its arguments."""
+    """A block used as a layer, with its arguments; `times`: how often it is applied."""
 
-    __slots__ = ("block", "survival")
+    __slots__ = ("block", "survival", "times")
 
     def __init__(self, place: Place, block: str, terms: dict[str, Term]) -> None:
         super().__init__(place, terms)
         self.block = block
         self.survival: Term | None = None
+        self.times: Term | None = None
 
     @property
     def cost(self) -> int:
-        return super().cost + (self.survival.cost if self.survival else 0)
+        return super().cost + sum(term.cost for term in (self.survival, self.times) if term)
 
 
 class Repeat(NamedTuple):
