@@ -263,8 +263,32 @@ class Checker:
         nodes = node.items if isinstance(node, Sequence) else [node]
         if not nodes:
             self.expected(node, "the names of earlier layers")
-        found = [self.reference(item, names) for item in nodes]
+        found = [
+            self._several(item, names) if isinstance(item, Mapping) else self.reference(item, names)
+            for item in nodes
+        ]
         return [reference for reference in found if reference]
+
+    def _several(self, node: Mapping, names: Names) -> m.Reference | None:
+        """Layers named by a loop: `{each: {i: range(3)}, layer: "unit{i}"}`."""
+        self.keys(node, ("each", "layer"), "from")
+        if "each" not in node.entries or "layer" not in node.entries:
+            what = "from: expected 'each' and 'layer', received "
+            self.error(node, what + (" and ".join(map(repr, node.entries)) or "none"))
+        each = self.lists(node.get("each"), names)
+        reference = self.reference(node.get("layer"), names | frozenset(each))
+        return reference and reference._replace(each=each)
+
+    def lists(self, node: Marked | None, names: Names) -> dict[str, m.Term]:
+        """A loop's variables, each with its list."""
+        found = {}
+        what = "with their lists, such as {out: [64, 128]}"
+        for name, (name_key, value) in self.few(node, "names", what).items():
+            if self.identifier(name_key, "a loop variable"):
+                found[name] = self.term(value, names)
+                if found[name].constant and not isinstance(found[name].value, list):
+                    self.expected(value, "a list")
+        return found
 
 
 def _hint_words(name: str, names: Names, words: frozenset[str]) -> str:

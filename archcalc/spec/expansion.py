@@ -28,7 +28,7 @@ from archcalc.spec.layers import MOST_LAYERS
 from archcalc.spec.settings import setting_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from fractions import Fraction
 
@@ -255,24 +255,34 @@ class _Expansion:
         raise SpecError(expected + received(shown(shape)), place=term.place)
 
     def outputs(self, last: Tensor, context: _Context) -> list[Output]:
-        found = []
-        for output in self.spec.outputs:
-            if output.when is not None and not self.truth(output.when, context, last):
-                continue
-            tensor, name = self.resolve(output.source, context, last)
-            found.append(Output(output.name or name, tensor, output.auxiliary))
-        if not found or all(output.auxiliary for output in found):
+        found: list[Output] = []
+        places: dict[str, Place] = {}
+        for declared in self.spec.outputs:
+            for output in self.declared(declared, last, context):
+                place = places.setdefault(output.name, declared.source.place)
+                if any(output.name == other.name for other in found):
+                    raise SpecError(
+                        f"expected an output's name once, received {received(output.name)} again",
+                        place=place,
+                    )
+                found.append(output)
+        if all(output.auxiliary for output in found):
             found.insert(0, Output(self.builder.nodes[last.node].path, last))
         found.sort(key=lambda output: output.auxiliary)
-        names = [output.name for output in found]
-        for output in self.spec.outputs:
-            name = output.name or output.source.template.literal or ""
-            if names.count(name) > 1:
-                raise SpecError(
-                    f"expected an output's name once, received {received(name)} again",
-                    place=output.source.place,
-                )
         return found
+
+    def declared(
+        self, output: m.NetworkOutput, last: Tensor, context: _Context
+    ) -> Iterator[Output]:
+        """The outputs that one entry declares."""
+        source = output.source
+        for inner in self.turns("output", source.each, source.place, last, context):
+            if output.when is not None and not self.truth(output.when, inner, last):
+                continue
+            tensor, name = self.resolve(source, inner, last)
+            if output.name is not None:
+                name = output.name(inner.values, last.shape)
+            yield Output(name, tensor, output.auxiliary)
 
     # Entries.
 
@@ -341,18 +351,30 @@ class _Expansion:
         return tensor
 
     def for_each(self, entry: m.ForEach, tensor: Tensor, context: _Context) -> Tensor:
-        lists = {name: self.items(name, term, tensor, context) for name, term in entry.each.items()}
+        for inner in self.turns("for", entry.each, entry.place, tensor, context):
+            tensor = self.walk(entry.layers, tensor, inner)
+        return tensor
+
+    def turns(
+        self,
+        what: str,
+        each: Mapping[str, m.Term] | None,
+        place: Place,
+        tensor: Tensor,
+        context: _Context,
+    ) -> Iterator[_Context]:
+        """The context with the variables of each turn of a loop; itself where there is none."""
+        if each is None:
+            yield context
+            return
+        lists = {name: self.items(name, term, tensor, context) for name, term in each.items()}
         lengths = {name: len(items) for name, items in lists.items()}
         if len(set(lengths.values())) > 1:
             said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-            raise SpecError(
-                f"for: expected lists of one length, received: {said}", place=entry.place
-            )
-        self.step(entry.place, min(lengths.values(), default=0))
+            raise SpecError(f"{what}: expected lists of one length, received: {said}", place=place)
+        self.step(place, min(lengths.values(), default=0))
         for turn in zip(*lists.values(), strict=True):
-            inner = context.with_values(dict(zip(lists, turn, strict=True)))
-            tensor = self.walk(entry.layers, tensor, inner)
-        return tensor
+            yield context.with_values(dict(zip(lists, turn, strict=True)))
 
     def items(self, name: str, term: m.Term, tensor: Tensor, context: _Context) -> Sequence[Any]:
         """The list a loop's variable goes through."""
@@ -367,10 +389,9 @@ class _Expansion:
     # Layers.
 
     def layer(self, entry: m.Layer, tensor: Tensor, context: _Context) -> Tensor:
+        inputs = [tensor]
         if entry.sources is not None:
-            inputs = [self.resolve(source, context, tensor)[0] for source in entry.sources]
-        else:
-            inputs = [tensor]
+            inputs = list(self.sources(entry, entry.sources, context, tensor))
         name = self.name(entry, entry.op.kind, context, tensor)
         inputs += [self.resolve(reference, context, tensor)[0] for reference in entry.named]
         op = self.op(entry, inputs[0], context, name)
@@ -662,6 +683,23 @@ class _Expansion:
         return values
 
     # References.
+
+    def sources(
+        self,
+        entry: m.Layer,
+        references: Iterable[m.Reference],
+        context: _Context,
+        tensor: Tensor,
+    ) -> Iterator[Tensor]:
+        """What a layer takes by `from`; an error if loops name nothing."""
+        count = 0
+        for reference in references:
+            for inner in self.turns("from", reference.each, reference.place, tensor, context):
+                count += 1
+                yield self.resolve(reference, inner, tensor)[0]
+        if not count:
+            what = f"{entry.op.kind}: expected 1 input or more, received none"
+            raise SpecError(what, place=entry.place)
 
     def resolve(
         self, reference: m.Reference, context: _Context, tensor: Tensor

@@ -167,6 +167,7 @@ def _outputs() -> Schema:
             "an auxiliary head: it doesn't count towards depth", {"type": "boolean"}
         ),
         "when": _described("whether there is such an output", _CONDITION),
+        "each": _described("an output for each item of these lists", _each()),
     }
     return _list({"anyOf": [_TEXT, _object(parts, required=("from",))]}, least=1)
 
@@ -300,7 +301,9 @@ def _common() -> Schema:
 
 
 def _every_layer() -> Schema:
-    references = {"anyOf": [_TEXT, _list(_TEXT, least=1)]}
+    loop = _object({"each": _each(), "layer": _TEXT}, required=("each", "layer"))
+    one = {"anyOf": [_TEXT, _described("a layer for each item of the lists", loop)]}
+    references = {"anyOf": [*one["anyOf"], _list(one, least=1)]}
     parts = {
         "name": _described(
             "the layer's name, with `{expressions}`; kind and number, if left out",
@@ -386,7 +389,6 @@ def _plain(field: Field) -> Any:
 def _structure() -> Schema:
     variable: Schema = {"type": "string", **_identifiers()}
     times = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
-    lists = {"anyOf": [_list(_ref("term")), EXPRESSION]}
     parts = {
         "repeat": _described(
             "the same layers several times, one after another",
@@ -403,7 +405,7 @@ def _structure() -> Schema:
             "the layers once for each item of one or several lists, which go in step",
             _object(
                 {
-                    "each": _described("names with their lists", _map(lists, _identifiers())),
+                    "each": _each(),
                     "layers": _ref("layers"),
                 },
                 required=("each", "layers"),
@@ -412,6 +414,11 @@ def _structure() -> Schema:
         "when": _described("layers that depend on a condition", _when()),
     }
     return {key: parts[key] for key in STRUCTURE}
+
+
+def _each() -> Schema:
+    lists = {"anyOf": [_list(_ref("term")), EXPRESSION]}
+    return _described("names with their lists", _map(lists, _identifiers()))
 
 
 def _when() -> Schema:

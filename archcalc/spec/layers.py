@@ -109,6 +109,8 @@ class LayersChecker(Checker):
         count = len(entry.sources) if entry.sources is not None else 1
         count += len(entry.op.references) if isinstance(entry, m.Layer) else 0
         node = fields.get("from") or fields
+        if most > 1 and any(reference.each is not None for reference in entry.sources or ()):
+            return  # how many is seen when the lists are
         if not fewest <= count <= most:
             wanted = "1 input" if most == 1 else f"{fewest} inputs"
             wanted += " or more" if most > fewest else ""
@@ -218,17 +220,10 @@ class LayersChecker(Checker):
 
     def for_each(self, key: Scalar, node: Mapping, names: Names) -> m.ForEach:
         self.keys(node, ("each", "layers"), "for")
-        what = "with their lists, such as {out: [64, 128]}"
-        each = self.few(node.get("each"), "names", what)
         needed = ("each", "layers")
         if node.get("each") is None or node.get("layers") is None:
             self.error(key, f"for: expected 'each' and 'layers', received {_listed(node, needed)}")
-        lists = {}
-        for name, (name_key, value) in each.items():
-            if self.identifier(name_key, "a loop variable"):
-                lists[name] = self.term(value, names)
-                if lists[name].constant and not isinstance(lists[name].value, list):
-                    self.expected(value, "a list")
+        lists = self.lists(node.get("each"), names)
         inner = names | frozenset(lists)
         return m.ForEach(self.place(key), lists, self.layers(node.get("layers"), inner))
 

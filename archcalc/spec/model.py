@@ -115,10 +115,14 @@ def _shown(value: Any) -> str:
 
 
 class Reference(NamedTuple):
-    """A layer named by `from:`, `weights:` or `outputs:`, its port after a dot."""
+    """A layer named by `from:`, `weights:` or `outputs:`, its port after a dot.
+
+    With `each`, one layer for each turn of its lists, which go in step.
+    """
 
     template: Template
     place: Place
+    each: Mapping[str, Term] | None = None
 
 
 class Common:
@@ -272,10 +276,10 @@ class DeclaredTable(NamedTuple):
 
 
 class NetworkOutput(NamedTuple):
-    """An output as declared: the layer, and when it is one."""
+    """An output as declared: the layer (or several, with `each`), and when it is one."""
 
     source: Reference
-    name: str | None
+    name: Template | None
     auxiliary: bool
     when: Term | None
 

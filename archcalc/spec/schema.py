@@ -219,15 +219,18 @@ class FileChecker(SettingsChecker, LayersChecker):
         if not isinstance(node, Mapping):
             reference = self.reference(node, names)
             return m.NetworkOutput(reference, None, False, None) if reference else None
-        self.keys(node, ("from", "name", "auxiliary", "when"), "output")
+        self.keys(node, ("from", "name", "auxiliary", "when", "each"), "output")
         if "from" not in node.entries:
             self.error(node, "output: expected 'from' (a layer's name), received none")
-        reference = self.reference(node.get("from"), names)
+        each = self.lists(node.get("each"), names) if "each" in node.entries else None
+        inner = names | frozenset(each or ())
+        reference = self.reference(node.get("from"), inner)
+        name = self.template(node.get("name"), inner, free=True)
+        auxiliary = self.boolean(node.get("auxiliary"), "auxiliary")
+        condition = self.condition(node.get("when"), inner)
         if reference is None:
             return None
-        name = self.text(node.get("name"), "a name") or None
-        auxiliary = self.boolean(node.get("auxiliary"), "auxiliary")
-        return m.NetworkOutput(reference, name, auxiliary, self.condition(node.get("when"), names))
+        return m.NetworkOutput(reference._replace(each=each), name, auxiliary, condition)
 
     def tables(self, node: Marked | None) -> dict[str, m.DeclaredTable]:
         mapping = self.mapping(node, "tables by name")
