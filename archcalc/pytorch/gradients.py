@@ -38,7 +38,7 @@ from archcalc.analysis.receptive_field import (
     Unknown,
     tracks_of,
 )
-from archcalc.ops import conv, join, linear, normalization, pooling, shape
+from archcalc.ops import conv, join, linear, normalization, pooling, regions, shape
 from archcalc.pytorch.base import each_axis
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.windows import pair, sides
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from archcalc.ops import Op
 
 CHANNELS = 2
-LONGEST = 2**15  # positions of an axis that is still examined; twice that where strides ask it
+LONGEST = 2**16  # positions of an axis that is still examined; twice that where strides ask it
 MOST_ROWS = 256  # positions that one pattern may take to repeat, twice over
 MOST_ELEMENTS = 2**21  # of one tensor on the way back
 NOISE = 1e-9  # weights that linear interpolation has for what it should not see are below
@@ -131,8 +131,10 @@ def check_fields(graph: Graph, states: Sequence[State]) -> Iterator[Found]:
 
 
 def followed(node: Node) -> tuple[int, ...]:
-    """The inputs through which a receptive field goes: neither gates nor switches."""
-    if isinstance(node.op, pooling.MaxUnpool):
+    """The inputs through which a receptive field goes: no gates, switches or choice of regions."""
+    if isinstance(node.op, regions.Proposals):
+        return ()
+    if isinstance(node.op, (pooling.MaxUnpool, regions.RoIAlign)):
         return (0,)
     gates = each_axis(node.op.gates, 1) if isinstance(node.op, join.Multiply) else ()
     return tuple(i for i in range(len(node.inputs)) if i not in gates)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from archcalc.errors import LayerError, did_you_mean, received
 from archcalc.ops import KINDS
 from archcalc.ops.fields import REQUIRED
 from archcalc.spec import hints
 from archcalc.spec import model as m
-from archcalc.spec.checker import LONGEST_NAME, Checker, Names, TooMany
+from archcalc.spec.checker import LONGEST_NAME, WORD, Checker, Names, TooMany
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class LayersChecker(Checker):
             if value is None:
                 if argument.default is None:
                     self.error(key, f"block {block}: expected its argument {name!r}, received none")
-            elif argument.is_word and isinstance(value, Scalar) and value.text not in names:
+            elif argument.is_word and _is_word(value) and value.text not in names:
                 terms[name] = m.Term(self.place(value), value=value.text)
             else:
                 terms[name] = self.term(value, names)
@@ -247,6 +247,15 @@ _STRUCTURE: dict[str, Any] = {
     "for": LayersChecker.for_each,
     "when": LayersChecker.when,
 }
+
+
+def _is_word(node: Marked) -> TypeGuard[Scalar]:
+    """Whether it is a word, and no number or expression."""
+    return (
+        isinstance(node, Scalar)
+        and isinstance(node.value, str)
+        and bool(WORD.fullmatch(node.text))
+    )
 
 
 def _hint_layer(node: Marked) -> str | None:
