@@ -177,3 +177,15 @@ def test_what_cannot_be_compared(arguments: tuple[str, ...], message: str) -> No
     ran = run("compare", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
+
+
+def test_detectors_are_compared_by_their_precision() -> None:
+    """Howard et al. 2017, Table 13; with a classifier among them by accuracy, as ever."""
+    head, _, ssd, faster, *_ = run(
+        "compare", "ssd300-mobilenet", "faster-rcnn-vgg"
+    ).out.splitlines()
+    assert head.endswith(" mAP")
+    assert ssd.endswith(" 19.3%")
+    assert faster.endswith(" *25.7%")
+    mixed = run("compare", "mobilenet", "ssd300-mobilenet").out.splitlines()
+    assert mixed[0].endswith(" Accuracy")

@@ -97,12 +97,15 @@ def _sizes(node: Node) -> Iterator[Derivation]:
         yield _derivation(quantity, derived)
     for port, dimensions in zip(op.ports, op.output(inputs), strict=True):
         of = "" if port == "output" else f" of {port}"
-        for word, dimension in zip(_dimension_words(len(dimensions)), dimensions, strict=True):
+        words = _dimension_words(len(dimensions), op.front)
+        for word, dimension in zip(words, dimensions, strict=True):
             if not isinstance(dimension, int):
                 yield _derivation(f"output {word}{of}", dimension)
 
 
-def _dimension_words(count: int) -> list[str]:
+def _dimension_words(count: int, front: str) -> list[str]:
+    if front:
+        return [front, *_dimension_words(count - 1, "")]
     if count == 1:
         return ["features"]
     return ["channels", *axis_words(count - 1)]

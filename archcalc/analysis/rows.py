@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.analysis import receptive_field as rf
 from archcalc.formula import Ratio
 from archcalc.graph import Node, Scope
-from archcalc.ops.window import Fractional, Sliding
+from archcalc.ops.window import WHOLE, Fractional, Sliding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,13 +126,16 @@ class Row:
 
     @property
     def window(self) -> Window | None:
-        """The window of a layer; of a block without joins, its only one but 1x1 of stride 1."""
+        """The window of a layer; of a block without joins, its only one but 1x1 of stride 1.
+
+        None where a layer of the block sees everything.
+        """
         if self.node is not None:
             return _window(self.node)
         if self.scope is None or self.scope.parent is None:
             return None
         nodes = list(self.scope.nodes())
-        if any(len(node.inputs) > 1 for node in nodes):
+        if any(len(node.inputs) > 1 or WHOLE in node.facts.windows for node in nodes):
             return None
         windows = filter(None, map(_window, nodes))
         telling = [window for window in windows if {*window.kernel, *window.stride} != {1}]

@@ -113,6 +113,7 @@ class Op:
     references: ClassVar[tuple[str, ...]] = ()  # inputs a spec names by a key of their own
     gate: ClassVar[str] = ""  # the branch that is a gate
     arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
+    front: ClassVar[str] = ""  # what its outputs have in front: a tensor for each of them
     overwrites: ClassVar[bool] = False  # it may write its output over its input
     indices: ClassVar[frozenset[str]] = frozenset()  # outputs that hold places, not numbers
     fields: ClassVar[dict[str, f.Field]] = {}

@@ -15,7 +15,6 @@ from archcalc.ops.base import (
     Weightless,
     elements,
     per_axis,
-    per_output,
     spelled,
 )
 from archcalc.ops.window import HELD, Somewhere, Windows, given
@@ -40,6 +39,7 @@ class Proposals(Weightless):
     kind = "proposals"
     title = "proposals"
     role = "shape"
+    front = "regions"
     arity = (2, 2)
     number: int = f.integer(doc="how many regions")
     scales: tuple[Any, ...] = f.reals(doc="sides of the square anchors, in positions of the map")
@@ -101,6 +101,7 @@ class RoIAlign(Weightless):
     kind = "roialign"
     title = "RoIAlign"
     role = "pooling"
+    front = "regions"
     arity = (2, 2)
     size: int | tuple[int, ...] = f.sizes(doc="positions of a region")
     samples: int = f.integer(1, doc="samples of each position, a side")
@@ -123,17 +124,18 @@ class RoIAlign(Weightless):
         return (Somewhere("where the regions lie depends on the data"), HELD)
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
-        text, values = elements(outputs[0])
+        regions, *shape = outputs[0]
+        text, values = elements(tuple(shape))
+        text, values = f"n*{text}", {"n": regions, **values}
         if self.samples == 1:
             return {
                 "multiplications": formula(f"{text}*4")(**values),
                 "additions": formula(f"{text}*3")(**values),
             }
-        values["s"] = self.samples
         return {
-            "multiplications": formula(f"{text}*4*s*s")(**values),
-            "additions": formula(f"{text}*(4*s*s - 1)")(**values),
-            "divisions": per_output(outputs),
+            "multiplications": formula(f"{text}*4*s*s")(**values, s=self.samples),
+            "additions": formula(f"{text}*(4*s*s - 1)")(**values, s=self.samples),
+            "divisions": formula(text)(**values),
         }
 
     def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:

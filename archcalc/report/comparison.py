@@ -43,9 +43,9 @@ class Compared(NamedTuple):
         return self.analysis.label
 
     def accuracy(self, key: str) -> Accuracy | None:
-        """The printed accuracy (of `accuracy`, `top5`): its own paper's before its authors' others.
+        """The printed accuracy (of `accuracy`, `top5`, `map`).
 
-        Then the first that anybody prints.
+        Its own paper's before its authors' others, then the first that anybody prints.
         """
         found = [one for one in map(_accuracy, self.printed) if one and one.key == key]
         paper = self.analysis.spec.paper if self.analysis.spec else {}
@@ -59,9 +59,9 @@ class Compared(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """A share of right answers that is printed, and where; `key` is accuracy or top5.
+    """A share of right answers that is printed, and where; `key` is accuracy, top5 or map.
 
-    `accuracy` is top-1 wherever a paper has both.
+    `accuracy` is top-1 wherever a paper has both, `map` mean average precision.
     """
 
     key: str
@@ -132,9 +132,10 @@ FIGURES = {
         _of_row("receptive_field", 0),
         _of_print("accuracy", "Accuracy"),
         _of_print("top5", "Top-5"),
+        _of_print("map", "mAP"),
     )
 }
-DEFAULT = ("params", "mult_adds", "depth", "weight_bytes", "output_bytes", "accuracy")
+DEFAULT = ("params", "mult_adds", "depth", "weight_bytes", "output_bytes")
 MEASURED = ("latency", "throughput")
 WITH_RATIO = ("params", "mult_adds", "latency")
 
@@ -151,8 +152,7 @@ def comparison(
 
     Raises ColumnError for a column or sort key that networks are not compared by.
     """
-    default = (*DEFAULT, *MEASURED) if any(row.latency for row in rows) else DEFAULT
-    figures = [_figure(key) for key in columns or default]
+    figures = [_figure(key) for key in columns or _default(rows)]
     first = rows[0]
     shown = _sorted(rows, sort)
     lines = tuple(Line(row, 0, row.name, False) for row in shown)
@@ -166,6 +166,15 @@ def comparison(
     cells = [column for one in figures for column in _columns(one, rows, exact)]
     notes = tuple(dict.fromkeys(_notes(rows, figures)))  # a network named twice is said once
     return Table((head, *cells), lines, None, "", notes, False, document)
+
+
+def _default(rows: Sequence[Compared]) -> Iterator[str]:
+    """The usual figures, in place of accuracy precision where all are detectors; measured ones."""
+    yield from DEFAULT
+    of_detectors = any(row.accuracy("map") for row in rows)
+    yield "accuracy" if any(row.accuracy("accuracy") for row in rows) or not of_detectors else "map"
+    if any(row.latency for row in rows):
+        yield from MEASURED
 
 
 def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
@@ -347,7 +356,7 @@ def _accuracy(one: Verdict) -> Accuracy | None:
     return Accuracy(key, share, where, one.protocol)
 
 
-ACCURACIES = ("accuracy", "top5")
+ACCURACIES = ("accuracy", "top5", "map")
 _KEYS = {
     "top1": "accuracy",
     "top1_error": "accuracy",
@@ -355,6 +364,7 @@ _KEYS = {
     "error": "accuracy",
     "top5": "top5",
     "top5_error": "top5",
+    "map": "map",
 }
 
 

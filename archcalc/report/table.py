@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc.analysis.receptive_field import Unknown
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
 from archcalc.report.columns import (
@@ -319,12 +320,11 @@ def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line
     notes = []
     if "receptive_field" in shown:
         notes.append("RF: receptive field.")
+        notes += _unknown_fields(lines)
     if "share" in shown:
         notes.append("Share: of the Mult-Adds.")
     if "times" in shown:
-        notes.append(
-            "Times: how often a layer is applied; its shapes are of once, its counts of all."
-        )
+        notes.append("Times: how often a part is applied; its layers' shapes are of one time.")
     if "flops" in shown:
         notes.append("FLOPs = 2 x Mult-Adds + other operations.")
     notes += [note for key, note in _OF_MEMORY.items() if key in shown]
@@ -334,6 +334,17 @@ def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line
         notes.append("A block's row sums its layers.")
     if notes:
         yield " ".join(notes)
+
+
+def _unknown_fields(lines: Sequence[Line]) -> list[str]:
+    """What a question mark stands for."""
+    reasons = dict.fromkeys(
+        axis.reason
+        for line in lines
+        for axis in line.row.receptive_field
+        if isinstance(axis, Unknown)
+    )
+    return [f"RF ?: {'; '.join(reasons)}."] if reasons else []
 
 
 def _meaning(analysis: Analysis, shown: bool) -> Iterator[str]:

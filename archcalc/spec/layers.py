@@ -252,9 +252,7 @@ _STRUCTURE: dict[str, Any] = {
 def _is_word(node: Marked) -> TypeGuard[Scalar]:
     """Whether it is a word, and no number or expression."""
     return (
-        isinstance(node, Scalar)
-        and isinstance(node.value, str)
-        and bool(WORD.fullmatch(node.text))
+        isinstance(node, Scalar) and isinstance(node.value, str) and bool(WORD.fullmatch(node.text))
     )
 
 
