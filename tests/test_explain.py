@@ -184,13 +184,14 @@ def field_figures(row: Row) -> dict[str, Any]:
 
 def dimension(row: Row, quantity: str) -> int | None:
     """The output dimension that a quantity such as `output height of switches` names."""
-    match = re.fullmatch(r"output (channels|height|width|features)(?: of (\w+))?", quantity)
+    words = "regions|channels|height|width|features"
+    match = re.fullmatch(rf"output ({words})(?: of (\w+))?", quantity)
     if not match:
         return None
     assert row.node is not None
     port = row.node.op.ports.index(match[2] or "output") if match[2] else 0
-    axis = {"channels": 0, "features": 0, "height": 1, "width": 2}[match[1]]
-    return row.outputs[port][axis]
+    axis = {"regions": -1, "channels": 0, "features": 0, "height": 1, "width": 2}[match[1]]
+    return row.outputs[port][axis + bool(row.node.op.front)]
 
 
 def padded(row: Row, quantity: str) -> int | None:

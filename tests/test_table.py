@@ -466,6 +466,15 @@ def test_names_are_cut_where_the_terminal_is_narrow(width: int) -> None:
     assert any("~" in line for line in narrow)
 
 
+def test_bars_get_shorter_where_there_is_little_room() -> None:
+    """The widest line of LeNet-5 with bars of 8 cells takes 70."""
+    table = tabulate(analyze("lenet5"))
+    for width, cells in ((100, 8), (70, 8), (68, 6), (64, 2), (61, 0), (50, 0)):
+        text = ["".join(part for part, _ in line) for line in layout(table, width, False)]
+        assert max(sum(sign in "▏▎▍▌▋▊▉█" for sign in line) for line in text) == cells, width
+        assert max(map(len, text[:17])) <= width
+
+
 def test_figures_are_right_aligned() -> None:
     text = lines(tabulate(analyze("lenet5"), columns=["name", "params", "mult_adds"]), exact=True)
     rows = [line for line in text[2:17] if line.strip()]

@@ -100,13 +100,13 @@ def weights(analysis: Analysis, within: str) -> int:
 # Settings.
 
 
-def test_the_second_stage_costs_as_often_as_there_are_proposals() -> None:
+def test_the_stage2_costs_as_often_as_there_are_proposals() -> None:
     """fc6, fc7 and the heads on 7x7x512 of each region (Girshick 2015): 123 million Mult-Adds."""
     region = 7 * 7 * 512 * 4096 + 4096 * 4096 + 4096 * (91 + 4 * 90)
     many, few = analyze("faster-rcnn-vgg"), analyze("faster-rcnn-vgg", proposals=100)
     assert many.totals.mult_adds - few.totals.mult_adds == 200 * region
     assert few.totals.params == many.totals.params
-    stages = [few.find(name) for name in ("second_stage", "heads")]
+    stages = [few.find(name) for name in ("stage2", "heads")]
     assert sum(row.mult_adds for row in stages) == 100 * region
     assert [row.times for row in stages] == [100, 100]
     assert [one.tensor.shape for one in few.graph.outputs] == [(100, 91), (100, 360), (100, 4)]
@@ -130,7 +130,7 @@ def test_fewer_classes_make_thinner_heads() -> None:
     ("name", "parts"),
     [
         ("ssd300-vgg", ["backbone", "extras", "heads"]),
-        ("faster-rcnn-vgg", ["backbone", "rpn", "crops", "second_stage", "heads"]),
+        ("faster-rcnn-vgg", ["backbone", "rpn", "crops", "stage2", "heads"]),
     ],
 )
 def test_a_detector_rolls_up_into_its_parts(name: str, parts: list[str]) -> None:
@@ -171,13 +171,13 @@ def test_receptive_fields_of_the_heads(name: str, fields: list[int]) -> None:
 
 def test_what_a_region_sees_depends_on_the_data() -> None:
     analysis = analyze("faster-rcnn-vgg")
-    for name in ("crops", "second_stage/fc6", "heads/boxes"):
+    for name in ("crops", "stage2/fc6", "heads/boxes"):
         reasons = {axis.reason for axis in analysis.find(name).receptive_field}
         assert reasons == {"where the regions lie depends on the data"}
 
 
 def test_explain_multiplies_by_the_proposals() -> None:
-    [explained] = explain(analyze("faster-rcnn-vgg"), "second_stage/fc6")
+    [explained] = explain(analyze("faster-rcnn-vgg"), "stage2/fc6")
     found = {one.quantity: one for one in explained.derivations}
     assert found["Mult-Adds"].text == "(4096*25088)*300"
     assert found["Mult-Adds"].symbols == "(n_out*n_in)*t"

@@ -89,10 +89,12 @@ def _print_styled(lines: Sequence[Sequence[Styled]], stream: TextIO) -> None:
 def layout(
     table: Table, width: int | None, exact: bool, signs: Signs = UNICODE
 ) -> list[list[Styled]]:
-    """The lines of a table, each a list of styled texts, no wider than `width` if names allow."""
-    bars = _Bars(table, signs)
-    cells = [_cells(table, line, exact, bars) for line in table.lines]
+    """The lines of a table, each a list of styled texts, no wider than `width` if names allow.
+
+    Where there is too little room, bars are the first to get shorter.
+    """
     total = _total_cells(table, table.total, exact) if table.total else None
+    cells = _all_cells(table, total, width or PLAIN_WIDTH, exact, signs)
     parts = list(zip(cells, table.lines, strict=True))
     rows = [texts for texts, line in parts if not _is_heading(texts, line)]
     rows += [total] if total else []
@@ -118,6 +120,21 @@ def layout(
     ]
 
 
+def _all_cells(
+    table: Table, total: list[str] | None, width: int, exact: bool, signs: Signs
+) -> list[list[str]]:
+    """The texts of every line, with bars as long as there is room for."""
+    bars = _Bars(table, signs)
+    cells = [_cells(table, line, exact, bars) for line in table.lines]
+    rows = [[column.heading for column in table.columns], *cells, *([total] if total else [])]
+    widths = _widths(rows, table.columns, None)
+    over = sum(widths) + 2 * (len(widths) - 1) - width
+    if over <= 0 or not bars.largest:
+        return cells
+    shorter = _Bars(table, signs, max(0, BAR - -(-over // len(bars.largest))))
+    return [_cells(table, line, exact, shorter) for line in table.lines]
+
+
 def _is_heading(texts: Sequence[str], line: Line) -> bool:
     """A line that heads others and has one text alone: it may go on over the other columns."""
     return line.heads and len(texts) > 1 and not any(texts[1:])
@@ -141,7 +158,7 @@ def _cells(table: Table, line: Line, exact: bool, bars: _Bars) -> list[str]:
     for column in table.columns:
         value = column.get(line.row)
         text = _shown_name(line) if column.key == "name" else figure(column, value, exact)
-        texts.append(f"{bars(column, value)} {text:>6}" if column.style == "share" else text)
+        texts.append(f"{bars(column, value)}{text:>6}" if column.style == "share" else text)
     return texts
 
 
@@ -167,10 +184,11 @@ TOTALLED = frozenset(
 
 
 class _Bars:
-    """Bars beside shares; the largest share of a column has the full `BAR` cells."""
+    """Bars beside shares, and a blank; the largest share of a column has all `size` cells."""
 
-    def __init__(self, table: Table, signs: Signs) -> None:
+    def __init__(self, table: Table, signs: Signs, size: int = BAR) -> None:
         self.blocks = signs.blocks
+        self.size = size
         self.largest = {
             column.key: max((column.get(line.row) for line in table.lines), default=0)
             for column in table.columns
@@ -179,11 +197,13 @@ class _Bars:
 
     def __call__(self, column: Column, share: float) -> str:
         """A bar, in steps of an eighth of a cell where there are characters for it."""
+        if not self.size:
+            return ""
         steps = len(self.blocks)
-        filled = round(share / (self.largest[column.key] or 1) * BAR * steps)
+        filled = round(share / (self.largest[column.key] or 1) * self.size * steps)
         full, part = divmod(filled, steps)
         bar = self.blocks[-1] * full + (self.blocks[part - 1] if part else "")
-        return bar.ljust(BAR)
+        return bar.ljust(self.size) + " "
 
 
 def _headings(
