@@ -72,6 +72,15 @@ RIGHT = {
     ),
     "a number as name": in_a_network("relu: {name: 5}", "tanh: {from: 5}"),
     "join of layers": in_a_network("relu", "add: {from: [input, relu1]}"),
+    "join of layers by a loop": in_a_network(
+        "relu", "add: {from: [input, {each: {i: [1], j: range(1)}, layer: 'relu{i + j}'}]}"
+    ),
+    "join of a loop's layers alone": in_a_network(
+        "relu", "add: {from: {each: {i: [1]}, layer: 'relu{i}'}}"
+    ),
+    "outputs of a loop": with_part(
+        "outputs: [{each: {i: [1]}, from: 'relu{i}', name: 'out{i}', when: i > 0}]"
+    ),
     "join of branches": in_a_network("concat: {1x1: [relu], label: both, 3x3: []}"),
     "unpooling": in_a_network(
         "maxpool: {kernel: 2, switches: true}", "maxunpool: {kernel: 2, switches: maxpool1}"
@@ -122,6 +131,8 @@ WRONG = {
     "missing default": with_part("settings: {a: {minimum: 1}}"),
     "missing columns": with_part("tables: {t: {depth: 1}}"),
     "join without branches": in_a_network("add"),
+    "loop in from without lists": in_a_network("relu", "add: {from: {layer: relu1}}"),
+    "loop in from without a layer": in_a_network("relu", "add: {from: {each: {i: [1]}}}"),
     "join with from and branches": in_a_network("relu", "add: {from: input, body: [relu]}"),
     "branch that is no list": in_a_network("concat: {a: relu, b: []}"),
     "two kinds in an item": in_a_network("{relu: , tanh: }"),

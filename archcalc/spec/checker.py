@@ -275,6 +275,7 @@ class Checker:
         if "each" not in node.entries or "layer" not in node.entries:
             what = "from: expected 'each' and 'layer', received "
             self.error(node, what + (" and ".join(map(repr, node.entries)) or "none"))
+            return None
         each = self.lists(node.get("each"), names)
         reference = self.reference(node.get("layer"), names | frozenset(each))
         return reference and reference._replace(each=each)

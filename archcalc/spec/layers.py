@@ -96,10 +96,12 @@ class LayersChecker(Checker):
     def common(self, entry: m.Layer | m.Call, fields: Mapping, names: Names) -> None:
         entry.name = self.template(fields.get("name"), names)
         entry.label = self.template(fields.get("label"), names, free=True)
+        before = len(self.errors)
         entry.sources = self.references(fields.get("from"), names)
+        understood = len(self.errors) == before
         entry.weights = self.reference(fields.get("weights"), names)
         entry.when = self.condition(fields.get("when"), names)
-        if not isinstance(entry, m.Join):
+        if understood and not isinstance(entry, m.Join):
             self._sources(entry, fields)
 
     def _sources(self, entry: m.Layer | m.Call, fields: Mapping) -> None:
@@ -109,7 +111,9 @@ class LayersChecker(Checker):
         count = len(entry.sources) if entry.sources is not None else 1
         count += len(entry.op.references) if isinstance(entry, m.Layer) else 0
         node = fields.get("from") or fields
-        if most > 1 and any(reference.each is not None for reference in entry.sources or ()):
+        if any(reference.each is not None for reference in entry.sources or ()):
+            if most == 1:
+                self.error(node, f"{kind}: expected 1 input, received a loop")
             return  # how many is seen when the lists are
         if not fewest <= count <= most:
             wanted = "1 input" if most == 1 else f"{fewest} inputs"
