@@ -689,6 +689,7 @@ class FakeCuda:
         self.now = 0.0
         self.replays = 0
         self.captured = False
+        self.device: object = None
         fake = SimpleNamespace(
             Stream=lambda _: SimpleNamespace(wait_stream=lambda _: None),
             current_stream=lambda _: SimpleNamespace(wait_stream=lambda _: None),
@@ -696,6 +697,7 @@ class FakeCuda:
             CUDAGraph=lambda: SimpleNamespace(replay=self.replay),
             graph=self.capture,
             Event=lambda **_: self.event(),
+            device=self.current,
             OutOfMemoryError=torch.OutOfMemoryError,
         )
         device = SimpleNamespace(type="cuda")
@@ -712,6 +714,12 @@ class FakeCuda:
         yield
 
     @contextmanager
+    def current(self, device: object) -> Iterator[None]:
+        self.device = device
+        yield
+        self.device = None
+
+    @contextmanager
     def capture(self, _: object) -> Iterator[None]:
         self.captured = True
         yield
@@ -722,7 +730,12 @@ class FakeCuda:
 
     def event(self) -> Any:
         event = SimpleNamespace(at=None, synchronized=False)
-        event.record = lambda: setattr(event, "at", self.now)
+
+        def record() -> None:
+            assert self.device is not None  # events are of the current device's stream
+            event.at = self.now
+
+        event.record = record
         event.synchronize = lambda: setattr(event, "synchronized", True)
 
         def elapsed(other: Any) -> float:
@@ -760,6 +773,29 @@ def test_a_cuda_report_shows_what_launching_costs(monkeypatch: pytest.MonkeyPatc
     assert "CUDA graph" in [column.heading for column in table.columns]
     assert "Fake GPU" in table.title
     assert any("launching takes 96% of the eager time" in note for note in table.caption)
+
+
+def test_what_pytorch_holds_back_on_a_gpu_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = SimpleNamespace(
+        mem_get_info=lambda _: (100, 1000),
+        memory_reserved=lambda _: 500,
+        memory_allocated=lambda _: 200,
+    )
+    monkeypatch.setattr(devices.torch, "cuda", fake)
+    assert devices.free_bytes(torch.device("cuda")) == 100 + 300
+
+
+@pytest.mark.parametrize(
+    ("kind", "tf32", "expected"),
+    [("cuda", True, "high"), ("cpu", True, "highest"), ("cuda", False, "highest")],
+)
+def test_a_roof_rounds_as_convolutions_do(
+    monkeypatch: pytest.MonkeyPatch, kind: str, tf32: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
+    with roofline.as_convolutions(torch.device(kind)):
+        assert torch.get_float32_matmul_precision() == expected
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 @pytest.mark.skipif(not HAS_CUDA, reason="there is no CUDA device here")

@@ -102,10 +102,14 @@ def _cpu_name() -> str:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that can still be had on a device; None where that can't be known."""
+    """Memory that can still be had on a device; None where that can't be known.
+
+    What PyTorch holds back on a GPU for later is to be had, too.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + held)
     try:
         with open("/proc/meminfo", encoding="utf-8") as stream:
             for line in stream:

@@ -320,11 +320,17 @@ def _warmup(options: Options) -> float:
 
 @contextmanager
 def settled(options: Options) -> Iterator[None]:
-    """Inference, threads as asked for, denormal numbers as zero; as before when it is left."""
+    """Inference, threads as asked for, denormal numbers as zero; as before when it is left.
+
+    A CUDA device is the current one meanwhile: events and graphs are of its stream.
+    """
     check(options)
     devices.load()  # of others, while there is nothing to do yet
     threads = torch.get_num_threads()
+    device = devices.find(options.device)
     with ExitStack() as stack:
+        if device.type == "cuda":
+            stack.enter_context(torch.cuda.device(device))
         stack.enter_context(torch.inference_mode())
         if options.threads is not None:
             torch.set_num_threads(options.threads)
