@@ -56,6 +56,12 @@ def test_small_networks(name):
     agree_everywhere(archcalc.verify(name))
 
 
+OF_REGIONS = {  # of detectors that look at regions their own scores choose
+    "archcalc states none: all that it takes is held constant",
+    "archcalc states none: where the regions lie depends on the data",
+}
+
+
 @pytest.mark.slow
 def test_all_networks():
     ran = run("verify", "--all", "--format", "json")
@@ -64,7 +70,9 @@ def test_all_networks():
     assert [one["network"] for one in document["networks"]] == archcalc.networks()
     for one in document["networks"]:
         fields = one["checks"][-1]
-        assert (fields["left_out"], one["agrees"]) == ([], True), one["network"]
+        reasons = {left["reason"] for left in fields["left_out"]}
+        known = OF_REGIONS if one["network"].startswith("faster-rcnn") else set()
+        assert (reasons, one["agrees"]) == (known, True), one["network"]
         assert all(check["compared"] for check in one["checks"]), one["network"]
 
 
