@@ -3,9 +3,9 @@
     python benchmarks/latency_zoo.py [--device cpu|cuda] [--batch 1,32]
         [--dtype float32,float16,bfloat16] [--budget SECONDS] [NETWORK ...] [--format markdown]
 
-A row a network; a column a dtype and batch (fp32 x8), each a median in milliseconds, with ~ where its 95%
-interval is wider than 1% when the budget (of each cell) is over. On CUDA "graph" is that of a
-replayed CUDA graph. What can't be measured is a dash, and is told below. Networks are all that
+A row a network; a column a dtype and batch (fp32 x8), each a median in milliseconds, with ~ where
+its 95% interval is wider than 1% when the budget (of each cell) is over. On CUDA "graph" is that of
+a replayed CUDA graph. What can't be measured is a dash, and is told below. Networks are all that
 classify or detect; the small modules that papers reason about are left out.
 """
 
