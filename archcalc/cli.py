@@ -134,7 +134,10 @@ PrecisionOption = Annotated[
 BudgetOption = Annotated[
     float, typer.Option("--budget", metavar="SECONDS", help="The most to spend on a network.")
 ]
-WarmupOption = Annotated[int, typer.Option("--warmup", help="Passes that don't count, at least.")]
+WarmupOption = Annotated[
+    int,
+    typer.Option("--warmup", help="Passes that don't count, after the first; fewer if very slow."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -370,16 +373,19 @@ def compare(
     from archcalc.report.comparison import Compared, comparison, printed_together
 
     chosen = _format(format_name, output, TABLE_FORMATS)
-    analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
     keys = [key.strip() for key in columns.split(",") if key.strip()] if columns else None
+    if device is None:
+        _refuse_measuring(threads, channels_last, compiled, {*(keys or ()), sort or ""})
+    analyses = _analyses(networks, settings, input_shape, batch, dtype, specs)
     printed = [printed_of(one, specs=specs or ()) for one in analyses]
     rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
     comparison(rows, keys, sort)  # refused before anything is measured
-    failed = 0
+    failed, interrupted = 0, False
     if device is not None:
         _check_targets(output)
         options = (device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup)
         latencies = _latencies(analyses, options)
+        interrupted = not latencies
         for i, latency in enumerate(latencies):
             if isinstance(latency, ArchcalcError):
                 _complain(latency)
@@ -389,19 +395,40 @@ def compare(
     tables = [comparison(rows, keys, sort, chosen, exact=exact)]
     together = None if chosen in ("csv", "json") else printed_together(printed)
     _write_tables(tables + ([together] if together else []), chosen, output, exact)
-    if any(row.latency and row.latency.forward.ended == "interrupted" for row in rows):
+    stopped = (row.latency and row.latency.forward.ended == "interrupted" for row in rows)
+    if interrupted or any(stopped):
         raise typer.Exit(130)
     if failed:
         raise typer.Exit(2)
 
 
 def _latencies(analyses: Sequence[Analysis], options: tuple[Any, ...]) -> list[Any]:
-    """What each takes, measured in turn; or why it can't be."""
+    """What each takes, measured in turn; or why it can't be. Nothing if that is interrupted."""
     gc.enable()  # PyTorch leaves cycles with large tensors in them
     from archcalc.pytorch.latency import Options, interleaved
 
-    with _progress_bar("measuring", 1) as seen:
-        return list(interleaved(analyses, Options(*options), seen=seen))
+    try:
+        with _progress_bar("measuring", 1) as seen:
+            return list(interleaved(analyses, Options(*options), seen=seen))
+    except KeyboardInterrupt:
+        return []
+
+
+def _refuse_measuring(
+    threads: int | None, channels_last: bool, compiled: bool, keys: set[str]
+) -> None:
+    """What is of a measurement only, where nothing is measured; raises SettingError."""
+    from archcalc.report.comparison import MEASURED
+
+    asked = {
+        "--threads": threads is not None,
+        "--channels-last": channels_last,
+        "--compile": compiled,
+        **{key: key in keys for key in MEASURED},
+    }
+    for name, given in asked.items():
+        if given:
+            raise SettingError(f"{name}: expected together with --device, received without")
 
 
 @app.command()

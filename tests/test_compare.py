@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from command import run
@@ -189,3 +192,35 @@ def test_detectors_are_compared_by_their_precision() -> None:
     assert faster.endswith(" *25.7%")
     mixed = run("compare", "mobilenet", "ssd300-mobilenet").out.splitlines()
     assert mixed[0].endswith(" Accuracy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["--threads", "1"], "--threads"),
+        (["--compile"], "--compile"),
+        (["--channels-last"], "--channels-last"),
+        (["--sort", "latency"], "latency"),
+        (["-c", "params,throughput"], "throughput"),
+    ],
+)
+def test_what_is_of_a_measurement_needs_a_device(arguments: list[str], name: str) -> None:
+    ran = run("compare", "lenet5", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"error: {name}: expected together with --device, received without\n"
+
+
+def test_output_is_the_same_in_every_run() -> None:
+    """Python's hashes of words differ from process to process."""
+    program = "from archcalc import cli; cli.main()"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program, "compare", "mobilenet", "vgg16", "googlenet"],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +32,8 @@ from archcalc.report import profiling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from archcalc.report.table import Table
 
 QUICK = Options(budget=0.2, warmup=1)
 HAS_CUDA = torch.cuda.is_available()
@@ -96,12 +99,61 @@ def test_layer_times_of_a_pass_add_up_to_it() -> None:
         assert sum(own[i] for own in times) == pytest.approx(total)
 
 
-def test_inputs_are_taken_in_turn_from_more_than_a_cache_holds() -> None:
-    prepared = latency.Prepared(archcalc.analyze("mobilenet"), QUICK)
-    size = 3 * 224 * 224 * 4
-    assert len(prepared.inputs) * size >= latency.ROTATED
-    seen = [prepared.next_input().data_ptr() for _ in prepared.inputs]
-    assert len(set(seen)) == len(prepared.inputs)
+@pytest.mark.parametrize(
+    ("network", "cache", "count"),
+    [
+        ("mobilenet", 2**20, 4),  # 602,112 bytes each: 4 of them are more than 2 MiB
+        ("mobilenet", 2**10, 2),
+        ("mobilenet", 2**40, 512),  # 512 MiB hold 891 of them
+        ("lenet5", 2**40, 512),
+    ],
+)
+def test_inputs_are_taken_in_turn_from_more_than_a_cache_holds(
+    network: str, cache: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "cache_bytes", lambda _: cache)
+    analysis = archcalc.analyze(network)
+    assert latency.number_of_inputs(analysis, torch.device("cpu")) == count
+    if count < 10:
+        prepared = latency.Prepared(analysis, QUICK)
+        seen = [prepared.next_input().data_ptr() for _ in prepared.inputs]
+        assert len(set(seen)) == len(seen) == count
+
+
+@pytest.mark.skipif(not Path("/sys/devices/system/cpu/cpu0/cache").exists(), reason="not told here")
+def test_the_size_of_a_cache() -> None:
+    assert 2**15 <= devices.cache_bytes(torch.device("cpu")) < 2**34
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="Linux alone tells")
+def test_other_work_is_seen_while_it_is_measured() -> None:
+    """Own work is not counted, that of another process is."""
+    watch = devices.Watch()
+    _spin(0.4)
+    own = watch.load()
+    watch = devices.Watch()
+    spin = "import time\nend = time.perf_counter() + 1\nwhile time.perf_counter() < end: pass"
+    with subprocess.Popen([sys.executable, "-c", spin]) as other:
+        other.wait()
+    cores = os.cpu_count() or 1
+    assert watch.load() > 0.5 / cores
+    assert own < 1  # other tests may run beside this one
+
+
+def _spin(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_a_busy_machine_is_said_whenever_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "load", lambda: 0.0)
+    monkeypatch.setattr(devices.Watch, "load", lambda _: 0.8)
+    analysis = archcalc.analyze("lenet5")
+    found = profile(analysis, QUICK, layers=False)
+    assert found.machine.load == 0.8
+    table = profiling.summary_table([profiling.Profiled(analysis, found, None)])
+    assert any("80% busy meanwhile" in note for note in table.caption)
 
 
 def test_what_is_set_for_a_measurement_is_set_back() -> None:
@@ -166,7 +218,8 @@ def test_the_nearer_roof_bounds_a_layer() -> None:
 def by_layer(seconds: float, roof: Roof) -> Any:
     """The table by layer of AlexNet, each of whose layers takes as long."""
     analysis = archcalc.analyze("alexnet")
-    layers = tuple(latency.LayerTime(row.name, seconds) for row in analysis.layers)
+    timing_ = timing.Timing((seconds,), "")
+    layers = tuple(latency.LayerTime(row.name, timing_) for row in analysis.layers)
     own = timing.Timing((seconds,) * 10, "precise")
     device = latency.machine(QUICK, torch.device("cpu"))
     found = latency.Latency("alexnet", 1, device, own, stepped=own, layers=layers)
@@ -399,6 +452,24 @@ def test_compare_says_how_mult_adds_and_time_agree() -> None:
 
 def compared(*samples: tuple[float, ...], ended: str = "precise") -> str:
     """The notes of a comparison of VGG-16 and MobileNet with these samples of time."""
+    return "\n".join(comparison_of(*samples, ended=ended).caption)
+
+
+def times_shown(*samples: tuple[float, ...]) -> list[tuple[str, str]]:
+    """What such a comparison shows of each network's time, and of its ratio to the first's."""
+    table = comparison_of(*samples)
+    columns = {column.key: column for column in table.columns}
+    return [
+        (columns["latency"].get(line.row), columns["latency_ratio"].get(line.row))
+        for line in table.lines
+    ]
+
+
+def comparison_of(
+    *samples: tuple[float, ...],
+    ended: str = "precise",
+    names: tuple[str, str] = ("vgg16", "mobilenet"),
+) -> Table:
     from archcalc.report.comparison import Compared, comparison
 
     machine = latency.machine(QUICK, torch.device("cpu"))
@@ -408,9 +479,9 @@ def compared(*samples: tuple[float, ...], ended: str = "precise") -> str:
             (),
             latency.Latency(name, 1, machine, timing.Timing(own, ended)),
         )
-        for name, own in zip(("vgg16", "mobilenet"), samples, strict=True)
+        for name, own in zip(names, samples, strict=True)
     ]
-    return "\n".join(comparison(rows).caption)
+    return comparison(rows)
 
 
 def test_too_few_runs_are_not_compared() -> None:
@@ -460,6 +531,34 @@ def test_differences_within_noise_are_called_that() -> None:
     assert "4x faster than vgg16, with 27.2x fewer Mult-Adds; Mult-Adds and time disagree" in said
     agreeing = compared((2.72,) * 40, (0.1,) * 40)
     assert "27.2x faster than vgg16, with 27.2x fewer Mult-Adds." in agreeing
+
+
+def test_the_fastest_is_marked_where_that_is_no_noise() -> None:
+    assert times_shown((1.0,) * 40, (0.25,) * 40) == [("1.00 s", ""), ("*250 ms", "0.25x")]
+    near = times_shown((1.0, 1.2) * 20, (1.1, 1.15) * 20)
+    assert near == [("1.10 s", ""), ("1.12 s", "noise")]
+    assert times_shown((1.0,) * 7, (0.25,) * 7) == [("1.00 s", ""), ("250 ms", "noise")]
+
+
+@pytest.mark.parametrize("other", [0.9, 1.1])
+def test_as_many_mult_adds_in_about_as_much_time_agree(other: float) -> None:
+    table = comparison_of((1.0,) * 40, (other,) * 40, names=("vgg16", "vgg16"))
+    [said] = [note for note in table.caption if "as many Mult-Adds" in note]
+    assert "disagree" not in said
+    slow = comparison_of((1.0,) * 40, (2.0,) * 40, names=("vgg16", "vgg16"))
+    assert any("as many Mult-Adds; Mult-Adds and time disagree" in note for note in slow.caption)
+
+
+def test_a_comparison_interrupted_before_it_measures_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_: latency.Prepared) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(latency.Prepared, "forward", interrupted)
+    ran = run("compare", "lenet5", "resnet20", "--device", "cpu")
+    assert ran.code == 130
+    assert "resnet20: 4.5x more params" in ran.out
 
 
 def test_commands_without_a_device_import_no_torch() -> None:
@@ -592,13 +691,15 @@ def test_vectors_have_no_channels_last(tmp_path: Path) -> None:
 
 
 def test_too_large_a_batch_says_which_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = 600_000_000
+    free = 700_000_000
+    monkeypatch.setattr(devices, "cache_bytes", lambda _: 0)
     monkeypatch.setattr(devices, "free_bytes", lambda _: free)
-    with pytest.raises(SettingError, match=r"vgg16: expected at most 600,000,000 bytes") as caught:
+    with pytest.raises(SettingError, match=r"vgg16: expected at most 700,000,000 bytes") as caught:
         profile(archcalc.analyze("vgg16", batch=64), QUICK)
     fits = int(str(caught.value).rpartition("a batch of ")[2].split()[0])
-    assert latency.needed_bytes(archcalc.analyze("vgg16", batch=fits)) <= free
-    assert latency.needed_bytes(archcalc.analyze("vgg16", batch=fits + 1)) > free
+    device = torch.device("cpu")
+    assert latency.needed_bytes(archcalc.analyze("vgg16", batch=fits), device) <= free
+    assert latency.needed_bytes(archcalc.analyze("vgg16", batch=fits + 1), device) > free
     monkeypatch.setattr(devices, "free_bytes", lambda _: 1000)
     with pytest.raises(SettingError, match="not even a batch of 1 fits"):
         profile(archcalc.analyze("vgg16"), QUICK)
@@ -611,6 +712,8 @@ def test_too_large_a_batch_says_which_fits(monkeypatch: pytest.MonkeyPatch) -> N
             "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"
         ),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"),
     ],
 )
 def test_running_out_of_memory_is_one_sentence(
@@ -622,13 +725,52 @@ def test_running_out_of_memory_is_one_sentence(
         return 1e-3
 
     monkeypatch.setattr(latency.Prepared, "forward", fails)
-    with pytest.raises(SettingError, match=r"lenet5: expected at most .* bytes"):
+    with pytest.raises(
+        SettingError, match=r"lenet5: expected a batch that fits on cpu, received 1"
+    ):
         profile(archcalc.analyze("lenet5"), QUICK, layers=False)
     ran = quickly("compare", "resnet20", "lenet5", "--device", "cpu")  # the other is still measured
     assert ran.code == 2
     assert ran.err.count("error:") == 1
-    assert "lenet5: expected at most" in ran.err
+    assert "lenet5: expected a batch that fits on cpu, received 1, which ran out" in ran.err
     assert "1.00 ms" in ran.out
+
+
+def test_running_out_of_memory_later_loses_no_other_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+
+    def fails(self: latency.Prepared) -> float:
+        calls.append(self.analysis.label)
+        if calls.count("lenet5") > 12 and self.analysis.label == "lenet5":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return 1e-3 * (1 + len(calls) % 7)
+
+    monkeypatch.setattr(latency.Prepared, "forward", fails)
+    monkeypatch.setattr(timing.Series, "warm_up", lambda self, *_: self.sample())
+    networks = [archcalc.analyze(name) for name in ("lenet5", "resnet20")]
+    lost, kept = interleaved(networks, QUICK._replace(budget=0.5, target=1e-9))
+    assert isinstance(lost, SettingError)
+    assert lost.__context__ is None
+    assert lost.__traceback__ is None  # they would keep the model in memory
+    assert isinstance(kept, latency.Latency)
+    assert len(kept.forward.samples) > 12
+
+
+def test_a_cuda_graph_that_cannot_be_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCuda(monkeypatch)
+
+    def fails(_: latency.Prepared) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(latency.Prepared, "replay", fails)
+    analysis = archcalc.analyze("lenet5")
+    found = profile(analysis, QUICK)
+    assert found.replay is None
+    assert found.layers
+    table = profiling.summary_table([profiling.Profiled(analysis, found, None)])
+    assert any("operation not permitted when stream is capturing)" in one for one in table.caption)
 
 
 def test_what_cannot_be_compiled_is_one_sentence(
@@ -698,6 +840,7 @@ class FakeCuda:
             graph=self.capture,
             Event=lambda **_: self.event(),
             device=self.current,
+            get_device_properties=lambda _: SimpleNamespace(L2_cache_size=2**20),
             OutOfMemoryError=torch.OutOfMemoryError,
         )
         device = SimpleNamespace(type="cuda")
@@ -720,7 +863,7 @@ class FakeCuda:
         self.device = None
 
     @contextmanager
-    def capture(self, _: object) -> Iterator[None]:
+    def capture(self, _: object, stream: object) -> Iterator[None]:
         self.captured = True
         yield
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from archcalc.errors import SettingError
 from archcalc.pytorch import timing
 from archcalc.pytorch.timing import BUDGET, INTERRUPTED, PRECISE, Series, Timing, measure
 
@@ -167,12 +168,39 @@ def test_an_interruption_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatc
 def test_warming_up_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     quick = clock.takes(itertools.repeat(0.1))
-    quick.warm_up(seconds=1, fewest=3)
-    assert clock.now == pytest.approx(1, abs=0.11)
+    assert quick.warm_up(seconds=1, fewest=3) == pytest.approx(0.1)
+    assert clock.now == pytest.approx(1.1, abs=0.11)
     slow = clock.takes(itertools.repeat(100.0))
     slow.warm_up(seconds=1, fewest=3)
-    assert clock.now == pytest.approx(101, abs=0.2)
+    assert clock.now == pytest.approx(201, abs=0.3)
     assert not quick.samples
+
+
+def test_a_first_call_that_compiles_is_no_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    calls = itertools.count()
+    one = clock.takes(100.0 if next(calls) == 0 else 0.01 for _ in itertools.repeat(None))
+    assert one.warm_up(seconds=0.01, fewest=5) == pytest.approx(100)
+    assert next(calls) == 1 + 5
+
+
+def test_one_that_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    def failing() -> Iterator[float]:
+        yield from [1.0] * 3
+        raise SettingError("no memory")
+
+    good, bad = clock.takes(itertools.repeat(1.0)), clock.takes(failing())
+    found, lost = measure([good, bad], budget=1000)
+    assert found.ended == PRECISE
+    assert len(found.samples) >= 8
+    assert len(lost.samples) == 3
+    assert isinstance(bad.error, SettingError)
+    assert good.error is None
+    alone = clock.takes(failing())
+    measure([alone], budget=1000)
+    assert isinstance(alone.error, SettingError)
 
 
 def test_progress_goes_from_nothing_to_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from functools import cache
+from pathlib import Path
 from time import sleep
 from typing import NamedTuple
 
@@ -13,11 +14,16 @@ import torch
 from archcalc.errors import SettingError, did_you_mean, received
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second, of /proc/stat
+FEWEST_TICKS = 20  # of all cores together, to tell a load from
 BUSY = 0.3  # of the cores, with other work: too much to time anything beside it
 
 
 class Machine(NamedTuple):
-    """What a time was measured on and with; `load` is that of other work, over the cores."""
+    """What a time was measured on and with.
+
+    `load` is that of other work, over the cores, just before or while it was measured: the larger.
+    """
 
     device: str
     name: str
@@ -110,6 +116,12 @@ def free_bytes(device: torch.device) -> int | None:
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + held)
+    known = [size for size in (_available(), _left_to_group()) if size is not None]
+    return min(known, default=None)
+
+
+def _available() -> int | None:
+    """Memory that the machine can still give."""
     try:
         with open("/proc/meminfo", encoding="utf-8") as stream:
             for line in stream:
@@ -121,6 +133,33 @@ def free_bytes(device: torch.device) -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (ValueError, OSError):
         return None
+
+
+def _left_to_group() -> int | None:
+    """Memory that a container's limit leaves, where there is one (Linux, control groups v2)."""
+    try:
+        most, used = (
+            Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="utf-8").strip()
+            for name in ("max", "current")
+        )
+    except OSError:
+        return None
+    return max(0, int(most) - int(used)) if most.isdecimal() and used.isdecimal() else None
+
+
+def cache_bytes(device: torch.device) -> int:
+    """The size of the last cache before a device's memory; 0 where it can't be known."""
+    if device.type == "cuda":
+        return int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0))
+    sizes = [0]
+    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except OSError:
+            continue
+        number, unit = text.rstrip("KM"), {"K": 2**10, "M": 2**20}.get(text[-1:], 1)
+        sizes.append(int(number) * unit if number.isdecimal() else 0)
+    return max(sizes)
 
 
 def place(x: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
@@ -140,6 +179,28 @@ def load() -> float:
     sleep(0.2)
     busy, total = (b - a for a, b in zip(before, _ticks() or before, strict=True))
     return busy / total if total > 0 else 0.0
+
+
+class Watch:
+    """Looks at what other work does from now on."""
+
+    def __init__(self) -> None:
+        self._ticks = _ticks()
+        self._own = _own_ticks()
+
+    def load(self) -> float:
+        """The share of the cores' time that other work has taken since; 0 if that is too short."""
+        before, now = self._ticks, _ticks()
+        if before is None or now is None or now[1] - before[1] < FEWEST_TICKS:
+            return 0.0
+        others = now[0] - before[0] - (_own_ticks() - self._own)
+        return max(0.0, others / (now[1] - before[1]))
+
+
+def _own_ticks() -> float:
+    """What this process, all its threads, has had of the cores, in the unit of `_ticks`."""
+    times = os.times()
+    return (times.user + times.system) * TICKS
 
 
 def _ticks() -> tuple[int, int] | None:

@@ -1,18 +1,20 @@
 """Forward latency of built models, end to end and layer by layer, on CPU and CUDA.
 
-Weights and inputs are random, the mode is evaluation without autograd. Inputs are taken in turn
-from enough memory that they don't stay in a cache. On CUDA a sample is the time between two events
-on the device's own clock; a replayed CUDA graph of the same pass shows what launching costs.
-Layer times are the differences of stamps in one pass, so that they add up to it.
+Weights and inputs are random, the mode is evaluation without autograd. Inputs are taken in turn:
+together they take twice the device's last cache, as far as so many are allowed. On CUDA a sample is
+the time between two events on the device's own clock; a replayed CUDA graph of the same pass shows
+what launching costs. Layer times are the differences of stamps in one pass, so that they add up.
 """
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,11 +34,12 @@ if TYPE_CHECKING:
     from archcalc.pytorch.devices import Machine
     from archcalc.pytorch.roofline import Roof
 
-ROTATED = 32 * 1024**2  # bytes of inputs that are taken in turn
-MOST_INPUTS = 64
+MOST_ROTATED = 2**29  # bytes of inputs that are taken in turn, and their number
+MOST_INPUTS = 512
 MOST_THREADS = 1024
 COMPILERS = ("torch._dynamo", "torch._inductor")  # whose errors torch.compile raises
-NO_MEMORY = ("can't allocate memory", "not enough memory")  # so the CPU's allocator says it
+# How allocators, of the CPU and of GPUs, and their libraries say it.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 LACKING = "not implemented for"  # so a kernel says that it lacks a dtype
 
 
@@ -54,17 +57,23 @@ class Options(NamedTuple):
 
 
 class LayerTime(NamedTuple):
-    """A layer's own time, in seconds: the median of its stamps' differences."""
+    """A layer's own times: the differences of its stamps."""
 
     layer: str
-    seconds: float
+    timing: Timing
+
+    @property
+    def seconds(self) -> float:
+        """Their median."""
+        return self.timing.median
 
 
 class Latency(NamedTuple):
     """What was measured of one network at one batch size, for a forward pass of the whole batch.
 
-    `replay` is that of a CUDA graph; `layers` are those of `stepped`, passes with a stamp after
-    each layer, whose samples were taken in turn with those of `forward`.
+    `replay` is that of a CUDA graph, or `no_replay` says why there is none; `layers` are those of
+    `stepped`, passes with a stamp after each layer, whose samples were taken in turn with those of
+    `forward`. `first` are the seconds of the first pass, which compiles or chooses algorithms.
     """
 
     network: str
@@ -74,6 +83,8 @@ class Latency(NamedTuple):
     replay: Timing | None = None
     stepped: Timing | None = None
     layers: tuple[LayerTime, ...] = ()
+    no_replay: str = ""
+    first: float = 0.0
 
     @property
     def throughput(self) -> float:
@@ -98,13 +109,12 @@ class Prepared:
             self.inputs = self._inputs()
         self.plain = self.model
         if options.compiled:
-            self.model = torch.compile(self.model)
+            self.model = _compiled(self.model)
         self._turn = 0
 
     def _inputs(self) -> list[torch.Tensor]:
         shape = self.analysis.batch, *self.analysis.graph.input.facts.outputs[0]
-        size = math.prod(shape) * self.dtype.itemsize
-        count = min(MOST_INPUTS, max(2, math.ceil(ROTATED / size)))
+        count = number_of_inputs(self.analysis, self.device)
         generator = torch.Generator().manual_seed(0)
         one = devices.place(torch.randn(shape, generator=generator), self.device, self.dtype)
         made = [one] + [one.flip(0).neg() if i % 2 else one.clone() for i in range(1, count)]
@@ -120,6 +130,11 @@ class Prepared:
     def forward(self) -> float:
         """One forward pass."""
         return self._timed(lambda: self.model(self.next_input()))
+
+    def sample(self) -> float:
+        """One forward pass; raises SettingError where it can't be."""
+        with refused(self.analysis, self.device, self.options.dtype):
+            return self.forward()
 
     def _timed(self, call: Callable[[], object]) -> float:
         if self.device.type == "cuda":
@@ -141,11 +156,11 @@ class Prepared:
         side.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(side):
             for _ in range(3):
-                self.plain(static)
+                self.model(static)
         torch.cuda.current_stream(self.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self.plain(static)
+        with torch.cuda.graph(graph, stream=side):
+            self.model(static)
 
         def sample() -> float:
             static.copy_(self.next_input())
@@ -157,7 +172,9 @@ class Prepared:
         """Samples of passes with stamps, and where the layers' own times are put."""
         stepper = Stepper(self.plain, self.analysis.graph)
         times: list[list[float]] = [[] for _ in stepper.steps]
-        stamps = self._event_stamps if self.device.type == "cuda" else self._clock_stamps
+        stamps: Callable[[Stepper], list[float]] = self._clock_stamps
+        if self.device.type == "cuda":
+            stamps = partial(self._event_stamps, [_event() for _ in range(len(times) + 1)])
 
         def sample() -> float:
             apart = stamps(stepper)
@@ -177,16 +194,30 @@ class Prepared:
         stepper.run(self.next_input(), stamp)
         return [b - a for a, b in itertools.pairwise(stamps)]
 
-    def _event_stamps(self, stepper: Stepper) -> list[float]:
-        events: list[Any] = []
+    def _event_stamps(self, events: Sequence[Any], stepper: Stepper) -> list[float]:
+        waiting = iter(events)  # made before: making one takes time, too
 
         def stamp() -> None:
-            events.append(_event())
-            events[-1].record()
+            next(waiting).record()
 
         stepper.run(self.next_input(), stamp)
         events[-1].synchronize()
         return [a.elapsed_time(b) / 1e3 for a, b in itertools.pairwise(events)]
+
+
+def number_of_inputs(analysis: Analysis, device: torch.device) -> int:
+    """How many inputs are taken in turn: twice the last cache, within bounds, two at least."""
+    size = analysis.batch * math.prod(analysis.graph.input.facts.outputs[0]) * analysis.itemsize
+    wanted = min(2 * devices.cache_bytes(device), MOST_ROTATED)
+    return min(MOST_INPUTS, max(2, math.ceil(wanted / size)))
+
+
+def _compiled(model: Any) -> Any:
+    """The whole model through torch.compile, for these very sizes, whatever else was compiled."""
+    known = inspect.signature(torch.compile).parameters
+    alone = {"isolate_recompiles": True} if "isolate_recompiles" in known else {}
+    compiler: Any = torch.compile  # whose types don't have all of these
+    return compiler(model, fullgraph=True, dynamic=False, **alone)
 
 
 def _event() -> Any:
@@ -225,14 +256,27 @@ def profile(
         if layers:
             sample, times = prepared.stepped()
             series.append(Series(sample, options.target))
-        if prepared.device.type == "cuda":
-            series.append(Series(prepared.replay(), options.target))
-        for one in series:
-            one.warm_up(_warmup(options), options.warmup)
+        first, *_ = (one.warm_up(_warmup(options), options.warmup) for one in tuple(series))
+        no_replay = _add_replay(prepared, series) if prepared.device.type == "cuda" else ""
         for own in times:
             own.clear()
+        watch = devices.Watch()
         timings = measure(series, budget=options.budget, seen=seen)
-    return _latency(prepared, timings, times)
+        if (error := series[0].error) is not None:
+            raise error
+    found = _latency(prepared, timings, times, watch.load())
+    return found._replace(no_replay=no_replay, first=first)
+
+
+def _add_replay(prepared: Prepared, series: list[Series]) -> str:
+    """A CUDA graph to measure, too; where there can be none, why."""
+    try:
+        series.append(Series(prepared.replay(), prepared.options.target))
+        series[-1].warm_up(_warmup(prepared.options), prepared.options.warmup)
+    except RuntimeError as error:  # what can't be captured, or needs more memory than eager passes
+        del series[2:]
+        return one_line(str(error).strip().splitlines()[0])
+    return ""
 
 
 def profiles(
@@ -252,7 +296,7 @@ def profiles(
     if layers:
         with settled(options):
             kind = devices.usable(options.dtype, device)
-            found = roof(machine(options, device), device, kind)
+            found = _roof(machine(options, device), device, kind)
     for i, analysis in enumerate(analyses):
         latency = profile(analysis, options, layers=layers, seen=partial(_at, seen, i))
         yield analysis, latency, found
@@ -260,23 +304,42 @@ def profiles(
             raise KeyboardInterrupt
 
 
+def _roof(machine: Machine, device: torch.device, dtype: torch.dtype) -> Roof:
+    try:
+        return roof(machine, device, dtype)
+    except RuntimeError as error:
+        if not _is_memory(error):
+            raise
+        free = devices.free_bytes(device) or 0
+        raise SettingError(
+            f"--device: expected memory on {device} to measure its roof with, received {free:,} "
+            "free bytes (--no-layers measures none)"
+        ) from None
+
+
 def _at(seen: Callable[[float], None], done: int, share: float) -> None:
     seen(done + share)
 
 
-def _latency(prepared: Prepared, timings: list[Timing], times: list[list[float]]) -> Latency:
+def _latency(
+    prepared: Prepared, timings: list[Timing], times: list[list[float]], load: float
+) -> Latency:
+    """What was measured, while other work took that share of the cores."""
+    where = machine(prepared.options, prepared.device)
+    replayed = len(timings) > 1 + bool(times)
     found = Latency(
         prepared.analysis.label,
         prepared.analysis.batch,
-        machine(prepared.options, prepared.device),
+        where._replace(load=max(where.load, load)),
         timings[0],
-        replay=timings[-1] if prepared.device.type == "cuda" else None,
+        replay=timings[-1] if replayed else None,
     )
     if not times:
         return found
     names = [node.path for node in prepared.analysis.graph.layers]
     own = zip(names, times, strict=True)
-    each = tuple(LayerTime(name, Timing(tuple(seconds), "").median) for name, seconds in own)
+    ended = timings[1].ended
+    each = tuple(LayerTime(name, Timing(tuple(seconds), ended)) for name, seconds in own)
     return found._replace(stepped=timings[1], layers=each)
 
 
@@ -290,24 +353,37 @@ def interleaved(
 
     The budget is for each. A network that can't be measured has its error in its place.
     """
-    found: list[Latency | ArchcalcError] = []
-    ready: list[tuple[int, Prepared]] = []
+    found: list[Latency | ArchcalcError] = [SettingError("not measured") for _ in analyses]
+    ready: list[tuple[int, Prepared, float]] = []
+    devices.usable(options.dtype, devices.find(options.device))  # refused once, not of each
     with settled(options):
         for i, analysis in enumerate(analyses):
             try:
-                prepared = Prepared(analysis, options)
-                with refused(analysis, prepared.device, options.dtype):
-                    Series(prepared.forward, 1).warm_up(_warmup(options), options.warmup)
-                ready.append((i, prepared))
+                ready.append((i, *_warm(analysis, options)))
             except ArchcalcError as error:
-                found.append(error)
-                continue
-            found.append(SettingError("not measured"))
-        series = [Series(prepared.forward, options.target) for _, prepared in ready]
+                found[i] = _bare(error)
+        series = [Series(prepared.sample, options.target) for _, prepared, _ in ready]
+        watch = devices.Watch()
         timings = measure(series, budget=options.budget * len(ready), seen=seen) if ready else []
-    for (i, prepared), timing in zip(ready, timings, strict=True):
-        found[i] = _latency(prepared, [timing], [])
+        load = watch.load()
+    for (i, prepared, first), timing, one in zip(ready, timings, series, strict=True):
+        if one.error is not None:
+            found[i] = _bare(one.error)
+        else:
+            found[i] = _latency(prepared, [timing], [], load)._replace(first=first)
     return found
+
+
+def _warm(analysis: Analysis, options: Options) -> tuple[Prepared, float]:
+    """A network ready to be sampled, and the seconds of its first pass."""
+    prepared = Prepared(analysis, options)
+    return prepared, Series(prepared.sample, 1).warm_up(_warmup(options), options.warmup)
+
+
+def _bare(error: ArchcalcError) -> ArchcalcError:
+    """An error without what it was raised from: that would keep the model in memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _warmup(options: Options) -> float:
@@ -335,8 +411,20 @@ def settled(options: Options) -> Iterator[None]:
         if options.threads is not None:
             torch.set_num_threads(options.threads)
             stack.callback(torch.set_num_threads, threads)
-        if torch.set_flush_denormal(True):
+        if torch.set_flush_denormal(True):  # of this thread, and of those that it starts
             stack.callback(torch.set_flush_denormal, False)
+        if options.compiled:
+            stack.enter_context(_compiling())
+        yield
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Nothing compiled before, and an error where PyTorch would run what it can't compile."""
+    dynamo: Any = import_module("torch._dynamo")
+    dynamo.reset()
+    known = hasattr(dynamo.config, "fail_on_recompile_limit_hit")  # not in PyTorch 2.4
+    with dynamo.config.patch({"fail_on_recompile_limit_hit": True} if known else {}):
         yield
 
 
@@ -380,17 +468,30 @@ def machine(options: Options, device: torch.device) -> Machine:
 # When it can't.
 
 
-def needed_bytes(analysis: Analysis) -> int:
-    """An estimate of what a forward pass takes: weights, and the tensors alive at the peak."""
+def needed_bytes(analysis: Analysis, device: torch.device) -> int:
+    """An estimate of what forward passes take.
+
+    Weights, the inputs taken in turn, and the tensors alive at the peak, twice: convolutions copy
+    them into layouts of their own, or unfold them.
+    """
     from archcalc.analysis.memory import Memory
 
-    return Memory(analysis).inference()
+    memory = Memory(analysis)
+    shape = analysis.graph.input.facts.outputs[0]
+    one = analysis.batch * math.prod(shape) * analysis.itemsize
+    return memory.weights + 2 * memory.peak + one * number_of_inputs(analysis, device)
 
 
 def _check_memory(analysis: Analysis, device: torch.device) -> None:
     free = devices.free_bytes(device)
-    if free is not None and needed_bytes(analysis) > free:
-        raise _too_large(analysis, device)
+    if free is not None and needed_bytes(analysis, device) > free:
+        raise _too_large(analysis, device, free)
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether an error says that there is no memory left."""
+    said = any(words in str(error) for words in NO_MEMORY)
+    return said or isinstance(error, torch.OutOfMemoryError)
 
 
 @contextmanager
@@ -398,9 +499,9 @@ def refused(analysis: Analysis, device: torch.device, dtype: str) -> Iterator[No
     """Running out of memory, what a device lacks in a dtype, no compiler: as one sentence."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise _too_large(analysis, device) from None
     except RuntimeError as error:
+        if _is_memory(error):
+            raise _ran_out(analysis, device) from None
         if LACKING in str(error):
             raise _lacking(analysis, device, dtype, error) from None
         if type(error).__module__.startswith(COMPILERS):
@@ -409,9 +510,7 @@ def refused(analysis: Analysis, device: torch.device, dtype: str) -> Iterator[No
                 f"--compile: expected a network and a machine that torch.compile can do it on, "
                 f"received {analysis.label} here ({reason})"
             ) from None
-        if not any(words in str(error) for words in NO_MEMORY):
-            raise
-        raise _too_large(analysis, device) from None
+        raise
 
 
 def _lacking(
@@ -424,17 +523,28 @@ def _lacking(
     )
 
 
-def _too_large(analysis: Analysis, device: torch.device) -> SettingError:
+def _ran_out(analysis: Analysis, device: torch.device) -> SettingError:
+    """What happened though the estimate said that it fits, or is it that does not fit."""
+    free, needed = devices.free_bytes(device), needed_bytes(analysis, device)
+    if free is not None and needed > free:
+        return _too_large(analysis, device, free)
+    left = "" if free is None else f", and {free:,} are free now"
+    return SettingError(
+        f"{analysis.label}: expected a batch that fits on {device}, received {analysis.batch}, "
+        f"which ran out of memory; it was estimated at {needed:,} bytes{left}"
+    )
+
+
+def _too_large(analysis: Analysis, device: torch.device, free: int) -> SettingError:
     from archcalc.analysis import Analysis as Again
 
-    free = devices.free_bytes(device) or 0
-    needed = needed_bytes(analysis)
+    needed = needed_bytes(analysis, device)
     low, high = 0, analysis.batch
     while high - low > 1:  # the largest batch that fits
         middle = (low + high) // 2
         again = Again(analysis.graph, batch=middle, dtype=analysis.dtype)
-        low, high = (middle, high) if needed_bytes(again) <= free else (low, middle)
-    fits = f"a batch of {low} fits" if low else "not even a batch of 1 fits"
+        low, high = (middle, high) if needed_bytes(again, device) <= free else (low, middle)
+    fits = f"a batch of {low} should fit" if low else "not even a batch of 1 fits"
     return SettingError(
         f"{analysis.label}: expected at most {free:,} bytes, which are free on {device}, "
         f"received a batch of {analysis.batch} that takes about {needed:,}; {fits}"

@@ -12,6 +12,8 @@ from statistics import quantiles
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc.errors import ArchcalcError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -87,16 +89,24 @@ class Series:
         self.target = target
         self.samples: list[float] = []
         self.uncertainty = math.inf  # as it was when last looked at
+        self.error: ArchcalcError | None = None  # why it could not go on
         self._looked = 0
 
-    def warm_up(self, seconds: float, fewest: int) -> None:
-        """Call until so much time has passed and so many calls are made."""
+    def warm_up(self, seconds: float, fewest: int) -> float:
+        """Call until so much time has passed and so many calls are made; calls so long stop it.
+
+        The first does not count: it may compile, or choose algorithms. Its seconds are returned.
+        """
+        start = perf_counter()
+        self.sample()
+        first = perf_counter() - start
         end, calls = perf_counter() + seconds, 0
         while calls < fewest or perf_counter() < end:
             self.sample()
             calls += 1
             if perf_counter() > end + 10 * seconds:  # one call takes longer than all of it
                 break
+        return first
 
     @property
     def is_precise(self) -> bool:
@@ -122,31 +132,39 @@ def measure(
 
     Drift of the machine hits all alike, and so does what the first of a round pays for the
     bookkeeping before it. At least one sample of each is taken; `seen` is told the share of the
-    work that is done. KeyboardInterrupt ends it with what there is, unless that is nothing.
+    work that is done. One that raises an ArchcalcError keeps it and is left out from then on.
+    KeyboardInterrupt ends it with what there is, unless that is nothing.
     """
     try:
         ended = _sample(series, budget, seen)
     except KeyboardInterrupt:
-        if not all(one.samples for one in series):
+        if not all(one.samples or one.error for one in series):
             raise
         ended = INTERRUPTED
-    return [Timing(tuple(one.samples), PRECISE if one.look() else ended) for one in series]
+    return [
+        Timing(tuple(one.samples), PRECISE if one.samples and one.look() else ended)
+        for one in series
+    ]
 
 
 def _sample(series: Sequence[Series], budget: float, seen: Callable[[float], None]) -> str:
     """Rounds of samples until there are enough; says why there are no more."""
     start = told = perf_counter()
     order = list(series)
-    while not _precise(series):
+    while order and not _precise(order):
         now = perf_counter()
-        if now - start > budget and series[0].samples:
+        if now - start > budget and order[0].samples:
             seen(1.0)
             return BUDGET
         if now - told >= SHOWN_EVERY:
-            seen(_share(series, (now - start) / budget))
+            seen(_share(order, (now - start) / budget))
             told = now
-        for one in order:
-            one.samples.append(one.sample())
+        for one in tuple(order):
+            try:
+                one.samples.append(one.sample())
+            except ArchcalcError as error:
+                one.error = error
+                order.remove(one)
         order.reverse()
     seen(1.0)
     return PRECISE

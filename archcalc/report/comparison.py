@@ -181,7 +181,9 @@ def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
     """What the tables print that have costs of several of the networks; None if none has."""
     networks = dict.fromkeys(map(tuple, printed))  # a network named twice is one
     own = [[one for one in each if one.figure in ("params", "mult_adds")] for each in networks]
-    sources = Counter(source for each in own for source in {one.source for one in each})
+    sources = Counter(
+        source for each in own for source in dict.fromkeys(one.source for one in each)
+    )
     shared = [source for source, count in sources.items() if count > 1]
     cells = [one for source in shared for each in own for one in each if one.source == source]
     found = list(dict.fromkeys(cells))
@@ -222,6 +224,8 @@ def _columns(one: _Figure, rows: Sequence[Compared], exact: bool) -> Iterator[Co
     best = None
     if one.sign and len(set(numbers)) > 1 and _comparable(column.key, rows):
         best = min(numbers) if one.sign > 0 else max(numbers)
+    if column.key in MEASURED and not _is_fastest(rows):
+        best = None
 
     def get(row: Compared) -> str:
         value = one.get(row)
@@ -233,6 +237,14 @@ def _columns(one: _Figure, rows: Sequence[Compared], exact: bool) -> Iterator[Co
     if one.column.key in WITH_RATIO:
         heading = "of first" if len(rows) > 2 else f"of {rows[0].name}"
         yield Column(f"{column.key}_ratio", heading, "label", _ratio_text(one, rows[0]), "")
+
+
+def _is_fastest(rows: Sequence[Compared]) -> bool:
+    """Whether one is faster than all others by more than noise."""
+    timings = sorted(
+        (row.latency.forward for row in rows if row.latency), key=lambda timing: timing.median
+    )
+    return len(timings) > 1 and timings[0].differs_from(timings[1])
 
 
 def _interval(row: Compared) -> str:
@@ -251,9 +263,19 @@ def _comparable(key: str, rows: Sequence[Compared]) -> bool:
 def _ratio_text(one: _Figure, first: Compared) -> Callable[[Compared], str]:
     def get(row: Compared) -> str:
         ratio = _ratio(one, row, first)
-        return "" if row is first or ratio is None else times(ratio)
+        if row is first or ratio is None:
+            return ""
+        if one.column.key == "latency" and not _apart(row, first):
+            return "noise"
+        return times(ratio)
 
     return get
+
+
+def _apart(row: Compared, first: Compared) -> bool:
+    """Whether two networks' times differ by more than noise."""
+    both = row.latency, first.latency
+    return all(both) and both[0].forward.differs_from(both[1].forward)  # type: ignore[union-attr]
 
 
 def _ratio(one: _Figure, row: Compared, first: Compared) -> float | None:
@@ -314,7 +336,8 @@ def _time_said(row: Compared, first: Compared) -> Iterator[str]:
         return
     less = f"{times(1 / work)} fewer" if work < 1 else f"{times(work)} more"
     less = "as many" if work == 1 else less
-    agree = max(ratio / work, work / ratio) < AGREES and (ratio < 1) == (work < 1)
+    same_way = work == 1 or (ratio < 1) == (work < 1)
+    agree = max(ratio / work, work / ratio) < AGREES and same_way
     verdict = "" if agree else "; Mult-Adds and time disagree"
     yield f"{row.name}: {faster} than {first.name}, with {less} Mult-Adds{verdict}."
 
@@ -325,6 +348,8 @@ def _said(one: _Figure, row: Compared, first: Compared) -> str:
     if not ratio or ratio == 1:
         return ""
     word, factor = (one.more, ratio) if ratio > 1 else (one.less, 1 / ratio)
+    if f"{factor:.3g}" == "1":
+        return ""
     heading = one.column.heading
     name = heading if heading in ("Mult-Adds", "FLOPs") else heading.lower()
     many = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from archcalc.analysis import Analysis
     from archcalc.analysis.rows import Row
     from archcalc.pytorch.devices import Machine
-    from archcalc.pytorch.latency import Latency
+    from archcalc.pytorch.latency import Latency, LayerTime
     from archcalc.pytorch.roofline import Roof
     from archcalc.pytorch.timing import Timing
 
 BOUNDS = ("arithmetic", "memory", "overhead", "neither")
+MOST = 0.9  # of the time: the layers whose medians' certainty is told
 EXCEEDED = 1.1  # times its roof: more than the roof's own uncertainty explains
 ENDED = {
     "precise": "",
@@ -50,7 +51,7 @@ class _Layer(NamedTuple):
     """A layer's time beside what it costs."""
 
     row: Row
-    seconds: float
+    timing: Timing
     share: float
     roof: float | None
     bound: str
@@ -59,6 +60,11 @@ class _Layer(NamedTuple):
     @property
     def name(self) -> str:
         return self.row.name
+
+    @property
+    def seconds(self) -> float:
+        """The median of its times."""
+        return self.timing.median
 
     @property
     def flops_rate(self) -> float:
@@ -89,8 +95,8 @@ def busy(machine: Machine) -> Iterator[str]:
     """A word on other work that ran beside the measurement."""
     if machine.is_busy and machine.device == "cpu":
         yield (
-            f"Other work kept the cores {100 * machine.load:.0f}% busy just before: times may be "
-            "far too long."
+            f"Other work kept the cores {100 * machine.load:.0f}% busy meanwhile: times may be far "
+            "too long, however sure they look."
         )
 
 
@@ -305,7 +311,8 @@ def summary_table(found: Sequence[Profiled]) -> Table:
     lines = tuple(Line(one, 0, one.analysis.label, False) for one in found)
     heading = f"Forward latency: {machine_line(found[0].latency.machine)}"
     notes = (note for one in found for note in _notes(one))
-    caption = tuple(dict.fromkeys((*busy(found[0].latency.machine), *notes)))
+    others = max((one.latency.machine for one in found), key=lambda machine: machine.load)
+    caption = tuple(dict.fromkeys((*busy(others), *notes)))
     return Table(tuple(columns), lines, None, heading, caption, False, document(found))
 
 
@@ -342,6 +349,10 @@ def ended_notes(name: str, timing: Timing) -> Iterator[str]:
 
 def _notes(one: Profiled) -> Iterator[str]:
     yield from ended_notes(one.name, one.latency.forward)
+    if one.latency.machine.compiled:
+        yield f"{one.name}: compiled in {duration(one.latency.first)}, the first pass included."
+    if one.latency.no_replay:
+        yield f"{one.name}: no CUDA graph can be made of it here ({one.latency.no_replay})."
     if one.latency.replay is not None:
         extra = one.latency.forward.median - one.latency.replay.median
         share = max(extra, 0) / one.latency.forward.median
@@ -378,14 +389,15 @@ def _moved(row: Row) -> int:
 
 
 def _layers(one: Profiled) -> Iterator[_Layer]:
-    by_name: Mapping[str, float] = {each.layer: each.seconds for each in one.latency.layers}
-    total = sum(by_name.values()) or 1.0
+    by_name: Mapping[str, Timing] = {each.layer: each.timing for each in one.latency.layers}
+    total = sum(each.seconds for each in one.latency.layers) or 1.0
     for row in one.analysis.layers:
-        seconds, moved = by_name[row.name], _moved(row)
+        timing, moved = by_name[row.name], _moved(row)
+        seconds = timing.median
         reached: tuple[float | None, str] = None, ""
         if one.roof is not None and seconds > 0:
             reached = one.roof.bound(row.flops, moved, seconds)
-        yield _Layer(row, seconds, seconds / total, *reached, moved)
+        yield _Layer(row, timing, seconds / total, *reached, moved)
 
 
 def _layer_columns(with_roof: bool) -> Iterator[Column]:
@@ -414,6 +426,7 @@ def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[
         f"Layers add up to {duration(total)}, a forward pass takes {duration(forward)} "
         f"({100 * (total / forward - 1):+.1f}%)."
     )
+    yield from _layers_known(one)
     if one.latency.machine.compiled:
         yield "Layers are timed as they are without torch.compile, which merges them."
     roof = one.roof
@@ -423,6 +436,20 @@ def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[
             f"{_three(roof.bandwidth / 1e9)} GB/s (copy); a call takes {duration(roof.call)}."
         )
         yield from _shares(rows)
+
+
+def _layers_known(one: Profiled) -> Iterator[str]:
+    """How well the medians of those layers are known that take most of the time."""
+    layers = sorted(one.latency.layers, key=lambda layer: layer.seconds, reverse=True)
+    if not layers or layers[0].timing.is_short:
+        return
+    total, reached, worst = sum(layer.seconds for layer in layers), 0.0, 0.0
+    for layer in layers:
+        reached, worst = reached + layer.seconds, max(worst, layer.timing.uncertainty)
+        if reached >= MOST * total:
+            break
+    most = f"{100 * MOST:.0f}%"
+    yield f"The medians of layers that take {most} of it are known to {100 * worst:.1f}%."
 
 
 def _shares(rows: Sequence[_Layer]) -> Iterator[str]:
@@ -459,6 +486,8 @@ def flat_table(found: Sequence[Profiled], top: int | None = None) -> Table:
             "layer": lambda one, row: row.name,
             "kind": lambda one, row: row.row.kind,
             "seconds": lambda one, row: row.seconds,
+            "low": lambda one, row: row.timing.interval[0],
+            "high": lambda one, row: row.timing.interval[1],
             "time_share": lambda one, row: row.share,
             "mult_adds": lambda one, row: row.row.mult_adds,
             "flops": lambda one, row: row.row.flops,
@@ -506,7 +535,20 @@ def latency_record(latency: Latency) -> dict[str, Any]:
         "samples": list(latency.forward.samples),
         "replay_samples": list(latency.replay.samples) if latency.replay else None,
         "stepped_samples": list(latency.stepped.samples) if latency.stepped else None,
-        "layers": [{"layer": one.layer, "seconds": one.seconds} for one in latency.layers],
+        "first_pass": latency.first,
+        "no_replay": latency.no_replay or None,
+        "layers": [_layer_record(one) for one in latency.layers],
+    }
+
+
+def _layer_record(one: LayerTime) -> dict[str, Any]:
+    low, high = one.timing.interval
+    return {
+        "layer": one.layer,
+        "seconds": one.seconds,
+        "low": low,
+        "high": high,
+        "samples": list(one.timing.samples),
     }
 
 
