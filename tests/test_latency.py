@@ -915,6 +915,7 @@ def test_a_cuda_report_shows_what_launching_costs(monkeypatch: pytest.MonkeyPatc
     table = profiling.summary_table([one])
     assert "CUDA graph" in [column.heading for column in table.columns]
     assert "Fake GPU" in table.title
+    assert "float32 (convolutions in TF32)" in table.title  # PyTorch's default
     assert any("launching takes 96% of the eager time" in note for note in table.caption)
 
 

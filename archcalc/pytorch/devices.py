@@ -22,7 +22,8 @@ BUSY = 0.3  # of the cores, with other work: too much to time anything beside it
 class Machine(NamedTuple):
     """What a time was measured on and with.
 
-    `load` is that of other work, over the cores, just before or while it was measured: the larger.
+    `load` is that of other work, over the cores, just before or while it was measured: the larger;
+    `tf32` whether a GPU's convolutions of float32 round their factors to TF32.
     """
 
     device: str
@@ -36,6 +37,7 @@ class Machine(NamedTuple):
     compiled: bool
     date: str
     load: float
+    tf32: bool = False
 
     @property
     def is_busy(self) -> bool:

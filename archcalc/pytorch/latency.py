@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from archcalc.errors import ArchcalcError, SettingError, one_line, received
-from archcalc.pytorch import devices
+from archcalc.pytorch import devices, roofline
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import roof
 from archcalc.pytorch.stepping import Stepper
@@ -462,6 +462,7 @@ def machine(options: Options, device: torch.device) -> Machine:
         compiled=options.compiled,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         load=devices.load(),
+        tf32=device.type == "cuda" and options.dtype == "float32" and roofline.rounds(),
     )
 
 

@@ -106,6 +106,11 @@ def _is_rate(value: object) -> bool:
     return isinstance(value, float) and 0 < value < float("inf")
 
 
+def rounds() -> bool:
+    """Whether CUDA's convolutions of float32 round their factors to TF32."""
+    return bool(torch.backends.cudnn.allow_tf32)
+
+
 @contextmanager
 def as_convolutions(device: torch.device) -> Iterator[None]:
     """Matrix products as precise as convolutions are.
@@ -114,7 +119,7 @@ def as_convolutions(device: torch.device) -> Iterator[None]:
     times faster, and its matrix products not.
     """
     before = torch.get_float32_matmul_precision()
-    if device.type == "cuda" and torch.backends.cudnn.allow_tf32:
+    if device.type == "cuda" and rounds():
         torch.set_float32_matmul_precision("high")
     try:
         yield

@@ -106,8 +106,13 @@ def machine_line(machine: Machine) -> str:
     more = ", channels last" * machine.channels_last + ", compiled" * machine.compiled
     return (
         f"{machine.name} ({machine.device}), PyTorch {machine.torch}{cuda}"
-        f"{_threads(machine.device, machine.threads)}, {machine.dtype}{more}, {machine.date}"
+        f"{_threads(machine.device, machine.threads)}, {machine.dtype}{_rounded(machine)}{more}, "
+        f"{machine.date}"
     )
+
+
+def _rounded(machine: Machine) -> str:
+    return " (convolutions in TF32)" if machine.tf32 else ""
 
 
 def _threads(device: str, count: object) -> str:
