@@ -210,6 +210,8 @@ WEIGHTS = [
     ("batchnorm", "batchnorm", {"affine": False}, IMAGE),
     ("layernorm", "layernorm", {}, IMAGE),
     ("groupnorm", "groupnorm", {"groups": 3, "affine": False}, IMAGE),
+    ("l2norm", "l2norm", {}, IMAGE),
+    ("l2norm", "l2norm", {"affine": False}, IMAGE),
     ("prelu", "prelu", {}, IMAGE),
     ("prelu", "prelu", {"shared": True}, IMAGE),
 ]
@@ -276,6 +278,7 @@ def test_every_row_and_symbol_of_that_table_is_used():
     assert {name for cell in cells for name in re.findall(r"[a-z]\w*", cell)} == set(keys(letters))
 
 
+ANCHORS = {"number": 5, "scales": [4, 8], "ratios": 1}
 POOLS = {"kernel": [3, 2], "stride": 2, "padding": [1, 0]}
 
 # The other kinds' fields and inputs, and what `n` is for them.
@@ -296,6 +299,8 @@ OTHERS = [
     ("batchnorm", {}, IMAGE, 0),
     ("layernorm", {}, IMAGE, 480),
     ("groupnorm", {"groups": 3, "affine": False}, IMAGE, 160),
+    ("l2norm", {}, IMAGE, 6),
+    ("l2norm", {"affine": False}, IMAGE, 6),
     ("lrn", {"size": 5}, IMAGE, 5),
     *((kind, {}, IMAGE, 0) for kind in (
         "relu", "relu6", "leakyrelu", "prelu", "elu", "sigmoid", "tanh", "scaledtanh",
@@ -309,6 +314,9 @@ OTHERS = [
     ("upsample mode: nearest", {"scale": 2}, IMAGE, 0),
     ("upsample mode: linear", {"scale": 2, "mode": "linear"}, IMAGE, 4),
     ("upsample mode: linear", {"scale": 2, "mode": "linear"}, ((3, 5),), 2),
+    ("proposals", ANCHORS, ((2, 8, 10), (8, 8, 10)), 0),
+    ("proposals", ANCHORS, ((4, 8, 10), (8, 8, 10)), Fraction(2 * 8 * 10, 5)),
+    ("roialign", {"size": [3, 2]}, (*IMAGE, (5, 4)), 1),
     ("input", {"shape": [3, 4, 4]}, (), 0),
     ("concat", {}, IMAGE * 2, 0),
     ("channelshuffle", {"groups": 2}, IMAGE, 0),

@@ -266,6 +266,7 @@ TYPES = {
     fields.Padding: "padding",
     fields.Boolean: "true or false",
     fields.Real: "number",
+    fields.Reals: "numbers",
     fields.Table: "table",
 }
 
