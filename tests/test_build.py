@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from archcalc.ops import KINDS
 from archcalc.pytorch import export
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.conv import TableConv
-from archcalc.pytorch.model import initialize, layers
+from archcalc.pytorch.model import build, initialize, layers
+from archcalc.pytorch.stepping import Stepper
+from archcalc.spec import library
 
 NETWORKS = archcalc.networks()
 EVERY_KIND = (
@@ -53,6 +56,172 @@ def test_memory_can_be_given_later() -> None:
     bare.load_state_dict(model.state_dict(), assign=True)
     x = random(2, 1, 32, 32)
     assert torch.equal(bare(x), model(x))
+
+
+# Parts applied several times, and regions.
+
+DETECTOR = """
+settings: {regions: 6}
+input: [3, 24, 32]
+blocks:
+  head:
+    layers:
+      - conv: {out: 5, kernel: 3, padding: 1}
+      - batchnorm
+      - relu
+      - pairs: {times: 5}
+      - flatten
+  pairs: # of rows: one axis is left
+    layers:
+      - conv: {out: 2, kernel: 3, padding: 1}
+layers:
+  - conv: {name: map, out: 4, kernel: 3, stride: 4, padding: 1}
+  - l2norm
+  - conv: {name: scores, from: map, out: 2 * 3, kernel: 1}
+  - conv: {name: boxes, from: map, out: 4 * 3, kernel: 1}
+  - proposals:
+      {name: chosen, from: [scores, boxes], number: regions, scales: 2, ratios: [0.5, 1, 2]}
+  - roialign: {name: crops, from: [l2norm1, chosen], size: [4, 3], samples: 2}
+  - head: {times: regions}
+  - head: {name: other, from: crops, times: regions, weights: head1}
+  - add: {from: [head1, other]}
+outputs: [add1, chosen]
+"""
+
+
+def detector(**settings: Any) -> tuple[archcalc.Graph, nn.Module]:
+    graph = archcalc.expand(library.parse(DETECTOR, "detector.yaml"), settings)
+    return graph, build(graph).eval()
+
+
+def test_a_part_is_applied_to_each() -> None:
+    """One after another, by hand, the same comes out as all together."""
+    _, model = detector()
+    x = random(2, 3, 24, 32)
+    given: dict[str, torch.Tensor] = {}
+    model.get_submodule("crops").register_forward_hook(
+        lambda _module, _inputs, output: given.update(crops=output)
+    )
+    with torch.no_grad():
+        found = model(x)["add1"]
+        head = model.get_submodule("head1")
+        conv, norm = head.get_submodule("conv1"), head.get_submodule("batchnorm1")
+        rows = head.get_submodule("pairs1.conv1")
+        assert given["crops"].shape == (2, 6, 4, 4, 3)
+        for image in range(2):
+            for region in range(6):
+                one = torch.relu(norm(conv(given["crops"][image, region][None])))[0]
+                each = torch.stack([rows(one[i][None])[0] for i in range(5)])
+                wanted = 2 * each.flatten()
+                assert torch.allclose(found[image, region], wanted, atol=1e-5)
+
+
+def test_a_part_shares_its_parameters() -> None:
+    graph, model = detector()
+    head, other = model.get_submodule("head1"), model.get_submodule("other")
+    assert head.get_parameter("conv1.weight") is other.get_parameter("conv1.weight")
+    assert sum(p.numel() for p in model.parameters()) == archcalc.analyze(graph).totals.params
+
+
+def test_stepping_through_applied_parts_gives_the_same() -> None:
+    graph, model = detector()
+    x = random(2, 3, 24, 32)
+    outputs: list[torch.Tensor] = []
+    last = model.get_submodule("add1")
+    last.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    with torch.no_grad():
+        model(x)
+        Stepper(model, graph).run(x, lambda: None)
+    together, stepped = outputs
+    assert torch.equal(together.flatten(), stepped.flatten())
+
+
+def test_roialign_of_a_ramp() -> None:
+    """Values of a ramp are the places of the samples: a region's positions have them halfway in.
+
+    A map of 4 rows and 8 columns: row r is at (r + 1/2)/4 of the image's height.
+    """
+    ramp = torch.stack([torch.arange(4.0).view(4, 1).expand(4, 8), torch.arange(8.0).expand(4, 8)])[
+        None
+    ]
+    regions = torch.tensor([[[0.25, 0.25, 0.75, 0.75], [0.125, 0.5, 0.625, 0.75]]])
+    found = layer("roialign", (2, 4, 8), (2, 4), size=2)(ramp, regions)
+    assert found.shape == (1, 2, 2, 2, 2)
+    rows = torch.tensor([[0.375, 0.625], [0.25, 0.5]]) * 4 - 0.5  # of both regions' positions
+    columns = torch.tensor([[0.375, 0.625], [0.5625, 0.6875]]) * 8 - 0.5
+    for region in range(2):
+        assert torch.allclose(found[0, region, 0], rows[region].view(2, 1).expand(2, 2))
+        assert torch.allclose(found[0, region, 1], columns[region].expand(2, 2))
+    mean = layer("roialign", (2, 4, 8), (2, 4), size=2, samples=2)(ramp, regions)
+    assert torch.allclose(mean, found, atol=1e-6)  # of samples evenly around, on a ramp
+    one = layer("roialign", (2, 4, 8), (2, 4), size=1, samples=2)(ramp, regions)
+    assert torch.allclose(one, found.mean((-1, -2), keepdim=True), atol=1e-6)
+
+
+def test_proposals_are_decoded_as_the_paper_says() -> None:
+    """Ren et al. 2015, equation 2: x = t_x*w_a + x_a and w = w_a*exp(t_w), worked out by hand."""
+    choose = layer("proposals", (2, 2, 4), (8, 2, 4), number=2, scales=1, ratios=[1, 4])
+    scores, boxes = torch.zeros(1, 2, 2, 4), torch.zeros(1, 8, 2, 4)
+    scores[0, 1, 1, 2] = 3  # the second anchor, twice as high as wide, at row 1 and column 2
+    scores[0, 0, 0, 3] = 2  # the first, a square of one position
+    boxes[0, 4:, 1, 2] = torch.tensor([0.25, -0.5, 0.0, math.log(2)])
+    found = choose(scores, boxes)
+    assert found.shape == (1, 2, 4)
+    # Heights are in parts of 2 rows, widths of 4 columns: the anchor is 2 by 1/2 positions.
+    row, column = (1.5 + 0.25 * 2) / 2, (2.5 - 0.5 * 0.5) / 4
+    height, width = 2 / 2, 0.5 * 2 / 4
+    wanted = [row - height / 2, column - width / 2, row + height / 2, column + width / 2]
+    assert torch.allclose(found[0, 0], torch.tensor(wanted))
+    assert torch.allclose(found[0, 1], torch.tensor([0.0, 0.75, 0.5, 1.0]))
+
+
+def test_of_two_scores_an_anchor_the_difference_counts() -> None:
+    choose = layer("proposals", (4, 1, 2), (8, 1, 2), number=1, scales=[1, 2], ratios=1)
+    scores = torch.zeros(1, 4, 1, 2)
+    scores[0, 1, 0, 0] = 5  # the first anchor is an object ...
+    scores[0, 0, 0, 0] = 5  # ... or background: as likely
+    scores[0, 3, 0, 1] = 1
+    found = choose(scores, torch.zeros(1, 8, 1, 2))
+    assert torch.allclose(found, torch.tensor([[[-0.5, 0.25, 1.5, 1.25]]]))
+
+
+def test_no_gradient_goes_through_the_choice_of_regions() -> None:
+    _, model = detector()
+    x = random(2, 3, 24, 32)
+    found = model(x)["add1"]
+    found.sum().backward()
+    assert model.get_submodule("scores").weight.grad is None
+    assert model.get_submodule("boxes").weight.grad is None
+    assert model.get_submodule("map").weight.grad.abs().sum() > 0
+
+
+def test_l2norm_gives_every_position_one_length() -> None:
+    norm = layer("l2norm", (6, 3, 5))
+    lengths = norm(random(2, 6, 3, 5)).norm(dim=1)
+    assert torch.allclose(lengths, torch.full((2, 3, 5), 20.0))  # Liu et al. 2016: the first scale
+    bare = layer("l2norm", (6,), affine=False)
+    assert torch.allclose(bare(random(2, 6)).norm(dim=1), torch.ones(2))
+
+
+def test_a_detector_in_files(tmp_path: Any) -> None:
+    spec = tmp_path / "detector.yaml"
+    spec.write_text(DETECTOR)
+    _, model = detector()
+    x = random(3, 3, 24, 32)
+    program = torch.export.load(_written(spec, tmp_path / "model.pt2"))
+    with torch.no_grad():
+        wanted, found = model(x), program.module()(x)
+    for name, one in wanted.items():
+        assert torch.allclose(found[name], one, atol=1e-5)
+    bare = build(detector()[0], device="meta").eval()
+    bare.load_state_dict(model.state_dict(), assign=True)
+    with torch.no_grad():
+        assert torch.equal(bare(x)["add1"], wanted["add1"])
+
+
+def _written(spec: Any, path: Any) -> str:
+    assert run("build", str(spec), "-o", str(path)).code == 0
+    return str(path)
 
 
 # Names and weights.

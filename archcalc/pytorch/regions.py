@@ -23,25 +23,24 @@ class Proposals(nn.Module):
     Regions that overlap are not dropped.
     """
 
-    anchors: Tensor
-
     def __init__(self, number: int, scales: Sequence[float], ratios: Sequence[float]) -> None:
         super().__init__()
         self.number = number
         self.scales = tuple(scales)
         self.ratios = tuple(ratios)
-        count = len(self.scales) * len(self.ratios)
-        self.register_buffer("anchors", torch.empty(count, 2), persistent=False)
+        self.sides = [(s * r**0.5, s / r**0.5) for s in self.scales for r in self.ratios]
 
-    def reset_parameters(self) -> None:
-        """Heights and widths of the anchors, in positions of the map."""
-        sides = [(s * r**0.5, s / r**0.5) for s in self.scales for r in self.ratios]
-        with torch.no_grad():
-            self.anchors.copy_(torch.tensor(sides))
+    def anchors(self, like: Tensor) -> Tensor:
+        """Heights and widths of the anchors, in positions of the map; made where they are needed.
+
+        Filled in on the device: nothing is copied to it, which a CUDA graph could not hold.
+        """
+        filled = [torch.full_like(like[:1, 0, 0, 0], side) for pair in self.sides for side in pair]
+        return torch.cat(filled).reshape(-1, 2)
 
     def forward(self, scores: Tensor, boxes: Tensor) -> Tensor:
         scores, boxes = scores.detach(), boxes.detach()
-        (height, width), count = scores.shape[2:], len(self.anchors)
+        (height, width), count = scores.shape[2:], len(self.sides)
         if scores.shape[1] == 2 * count:
             pairs = scores.reshape(-1, count, 2, height, width)
             scores = pairs[:, :, 1] - pairs[:, :, 0]
@@ -49,7 +48,7 @@ class Proposals(nn.Module):
         offsets = boxes.reshape(-1, count, 4, height, width).movedim(2, -1).flatten(1, 3)
         offsets = offsets.gather(1, best.unsqueeze(-1).expand(-1, -1, 4))
         rows, columns = best // width % height, best % width
-        anchors = self.anchors[best // (height * width)]
+        anchors = self.anchors(boxes)[best // (height * width)]
         first_row, last_row = _ends(offsets, anchors, rows, 0, height)
         first_column, last_column = _ends(offsets, anchors, columns, 1, width)
         return torch.stack((first_row, first_column, last_row, last_column), -1)
