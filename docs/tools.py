@@ -57,14 +57,14 @@ TOOLS_SAY = {
         "biases. Beyond that it adds 2 for each element of a batch norm (1 without scale and "
         "shift), 5 of a layer or group norm (4 without), 1 for each input of an adaptive or "
         "global average pool, and 1 or 4 for each output of nearest or bilinear upsampling, "
-        "these for images only (two spatial axes). Activations, other pools and additions are "
-        "0."
+        "these for images only (two spatial axes); and 4 for each sample that `roialign` takes. "
+        "Activations, other pools and additions are 0."
     ),
     "thop": (
         "It looks up the exact type of each module, and what it does not know has 0 "
-        "operations **and 0 params**: group norms, and every subclass of a module it knows. "
-        "Biases are 0. A batch or layer norm is 4 an element (2 without scale and shift), an "
-        "average pool 1 an output, an adaptive one its window and 1 an output, a softmax 3 an "
+        "operations **and 0 params**: group and L2 norms, and every subclass of a module it "
+        "knows. Biases are 0. A batch or layer norm is 4 an element (2 without scale and shift), "
+        "an average pool 1 an output, an adaptive one its window and 1 an output, a softmax 3 an "
         "element less 1 a vector, a PReLU 1 an element, upsampling 1, 5 or 11 an output. A "
         "transposed convolution is counted at its outputs, as if each saw a whole kernel: "
         "with stride 2 about four times too many. Shared parameters count at each layer."
@@ -79,16 +79,18 @@ TOOLS_SAY = {
         "Its *mult-adds* are parameters times positions. A convolution's weights *and bias* "
         "count at each output position; of every other layer `weight` and `bias` count once: "
         "a linear as archcalc, and its bias, but a batch norm only 2 a channel however large "
-        "the image. What has no parameters is 0. A transposed convolution counts at its "
-        "outputs. Shared parameters count at each layer."
+        "the image (for each application, where a part is applied several times). What has no "
+        "parameters is 0. A transposed convolution counts at its outputs. Shared parameters "
+        "count at each layer."
     ),
     "ptflops": (
         "Its *MACs* include biases, and 2 for each element of a batch norm. It watches "
         "modules, by their exact type, and at the same time functions of "
         "`torch.nn.functional`; a module that calls one counts **twice**: ReLU, PReLU, ELU "
         "and GELU 2 an element, pools 2 for each *input*, upsampling 2 an output. ReLU6, "
-        "LeakyReLU, SiLU and softmax are 1. Subclasses of a module count 0. Sums written as "
-        "`a + b` are not seen."
+        "LeakyReLU, SiLU and softmax are 1, and so is each sample that `roialign` takes the mean "
+        "of. Subclasses of a module count 0. Sums written as `a + b` are not seen. Of a batch, "
+        "and so of a part applied several times, upsampling as a module counts the first alone."
     ),
     "calflops": (
         "Of its two numbers the *MACs* are meant here: convolutions and linears without "

@@ -20,6 +20,7 @@ POINTWISE: list[tuple[str, Fields]] = [
     ("batchnorm", {}), ("batchnorm", {"affine": False}),
     ("layernorm", {}), ("layernorm", {"affine": False}),
     ("groupnorm", {"groups": 3}), ("groupnorm", {"groups": 2, "affine": False}),
+    ("l2norm", {}), ("l2norm", {"affine": False}),
     ("lrn", {}), ("lrn", {"size": 4}),
     ("channelshuffle", {"groups": 2}), ("slice", {"start": 1, "step": 2}),
     ("split", {"parts": 3}), ("split", {"parts": (1, 5)}), ("pad", {"channels": 1}),
@@ -90,10 +91,7 @@ def every_kind(rank: int, leave: tuple[str, ...] = ()) -> Graph:
     builder = GraphBuilder(f"rank{rank}")
     x = builder.input((CHANNELS, *SIZES[rank]))
     first = builder.add(KINDS["identity"](), [x], "entry").tensor()  # so that a layer may share
-    made = []
-    for i, (kind, fields) in enumerate(layers(rank)):
-        if kind not in leave:
-            made.append(builder.add(KINDS[kind](**fields), [first], f"{kind}{i}"))
+    made = _side_by_side(builder, first, layers(rank), leave)
     joins = ("add", "multiply", "concat")
     made += [builder.add(KINDS[kind](), [first, first], kind) for kind in joins]
     made += _shared(builder, first, rank)
@@ -102,10 +100,52 @@ def every_kind(rank: int, leave: tuple[str, ...] = ()) -> Graph:
         tensors = [pool.tensor(0), pool.tensor(1)]
         unpool = KINDS["maxunpool"](kernel=2, size=SIZES[rank])
         made.append(builder.add(unpool, tensors, "unpool"))
+    if rank == 2:
+        made += _regions(builder, first, leave)
+    if rank == 3:  # each of the six maps of 6x7x5 is six of 7x5
+        made += _each(builder, first, layers(2), leave)
+    if rank == 1:
+        made += _each(builder, first, [*VECTOR, ("batchnorm", {}), ("softmax", {})], leave)
     ports = [(node, port) for node in made for port in range(len(node.op.ports))]
     return builder.finish(
-        [Output(f"{node.name}_{port}", node.tensor(port)) for node, port in ports]
+        [Output(f"{node.path}_{port}", builder.seen(node.tensor(port))) for node, port in ports]
     )
+
+
+def _side_by_side(
+    builder: GraphBuilder, x: Any, kinds: list[tuple[str, Fields]], leave: tuple[str, ...]
+) -> list[Any]:
+    return [
+        builder.add(KINDS[kind](**fields), [x], f"{kind}{i}")
+        for i, (kind, fields) in enumerate(kinds)
+        if kind not in leave
+    ]
+
+
+def _regions(builder: GraphBuilder, x: Any, leave: tuple[str, ...]) -> list[Any]:
+    """What a map has in its best regions, and each layer kind applied to each of them."""
+    made = []
+    for scores, ratios in ((2, 1), (3, (1, 2, 3))):  # two an anchor, one an anchor
+        own = KINDS["proposals"](number=3, scales=4, ratios=ratios)
+        offsets = 4 * own.anchors
+        anchors = builder.add(KINDS["conv"](out=scores + offsets, kernel=1), [x], f"rpn{scores}")
+        parts = KINDS["split"](parts=(scores, offsets))
+        both = builder.add(parts, [anchors.tensor()], f"maps{scores}")
+        made.append(builder.add(own, [both.tensor(0), both.tensor(1)], f"proposals{scores}"))
+    regions = made[-1].tensor()
+    made.append(builder.add(KINDS["roialign"](size=(2, 5), samples=3), [x, regions], "fine"))
+    crops = builder.add(KINDS["roialign"](size=SIZES[2]), [x, regions], "crops").tensor()
+    return [*made, *_each(builder, crops, layers(2), leave)]
+
+
+def _each(
+    builder: GraphBuilder, x: Any, kinds: list[tuple[str, Fields]], leave: tuple[str, ...]
+) -> list[Any]:
+    """Layers applied to each of the tensors along the axis in front."""
+    with builder.enter("each", "part", x, applications=x.shape[0]) as part:
+        made = _side_by_side(builder, builder.seen(x), kinds, leave)
+        part.exit = made[-1].tensor()
+    return made
 
 
 def _shared(builder: GraphBuilder, x: Any, rank: int) -> list[Any]:

@@ -26,7 +26,8 @@ class Tool(NamedTuple):
 
     `name` is that of its package and in options, `version` the one whose source was read, `source`
     the file in which it counts, `what` the call. `param_terms` is None where it counts no params.
-    `unit` is how many of its units are one Mult-Add.
+    `unit` is how many of its units are one Mult-Add. `again` are rules for each application of a
+    layer after the first, where a layer is applied several times, besides its own rule.
     """
 
     name: str
@@ -36,12 +37,16 @@ class Tool(NamedTuple):
     rules: Mapping[str, Rule]
     param_terms: Callable[[Node], Iterable[Term]] | None
     unit: int = 1
+    again: Mapping[str, Rule] = {}
 
     def mult_add_terms(self, node: Node) -> list[Term]:
         """How its count of a layer differs from our Mult-Adds, all applications together."""
-        rule = self.rules.get(node.op.kind)
-        found = rule(node.op, node.facts) if rule else ()
-        return [Term(name, count * node.times) for name, count in found if count]
+        found: list[Term] = []
+        for rules, times in ((self.rules, node.times), (self.again, node.times - 1)):
+            rule = rules.get(node.op.kind)
+            terms = rule(node.op, node.facts) if rule else ()
+            found += [Term(name, count * times) for name, count in terms if count and times]
+        return found
 
     def params_terms(self, node: Node) -> list[Term]:
         """How its count of a layer's params differs from ours."""
@@ -84,6 +89,13 @@ def per_input(name: str, times: int = 1) -> Rule:
 def per_element(name: str, times: int = 1) -> Rule:
     """So many for each element of a layer whose output has its input's shape."""
     return lambda op, facts: [Term(f"{name}, {times} an element", times * inputs(facts))]
+
+
+def per_sample(name: str, times: int = 1) -> Rule:
+    """So many for each value between four that regions are made of."""
+    return lambda op, facts: [
+        Term(f"{name}, {times} a sample", times * outputs(facts) * op.samples**2)
+    ]
 
 
 def norm(name: str, scaled: int, bare: int) -> Rule:

@@ -14,6 +14,7 @@ from archcalc.analysis.tools.base import (
     nothing,
     per_input,
     per_output,
+    per_sample,
     rank,
     where,
 )
@@ -40,6 +41,7 @@ TOOL = Tool(
         "groupnorm": norm("group norm", 5, 4),
         "adaptiveavgpool": _ADAPTIVE,
         "globalavgpool": _ADAPTIVE,
+        "roialign": per_sample("sampling of regions", 4),
         "upsample": where(
             _images,
             where(

@@ -18,9 +18,11 @@ from archcalc.analysis.tools.base import (
     missed,
     norm,
     nothing,
+    outputs,
     per_element,
     per_input,
     per_output,
+    per_sample,
     where,
 )
 from archcalc.analysis.tools.modules import is_plain
@@ -42,6 +44,12 @@ def _local_response_norm(op: Any, facts: Facts) -> list[Term]:
     padded = (channels + op.size - 1) * math.prod(spatial)
     name = "local response norm, 3 an element and its padded pooling"
     return [Term(name, 3 * inputs(facts) + padded)]
+
+
+def _first_alone(_: Any, facts: Facts) -> list[Term]:
+    """The module's hook takes the first of a batch for all of it."""
+    name = "upsampling as module, of all but the first application (bug)"
+    return [Term(name, -outputs(facts))]
 
 
 _UNKNOWN = missed("convolution of a type unknown to it")
@@ -76,6 +84,10 @@ TOOL = Tool(
         "globalavgpool": _POOL,
         "globalmaxpool": _POOL,
         "upsample": per_output(f"upsampling {_TWICE}", 2),
+        "roialign": where(
+            lambda op, facts: op.samples > 1, per_sample("mean of the samples of regions")
+        ),
     },
     param_terms=nothing,
+    again={"upsample": _first_alone},
 )

@@ -42,6 +42,7 @@ TOOL = Tool(
         "batchnorm": _each_parameter("batch norm"),
         "layernorm": _each_parameter("layer norm"),
         "groupnorm": _each_parameter("group norm"),
+        "l2norm": _each_parameter("L2 norm"),
         "prelu": _each_parameter("PReLU"),
         "subsample": _each_parameter("subsampling"),
     },
