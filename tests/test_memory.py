@@ -244,6 +244,56 @@ layers: [maxpool: {name: pool, kernel: 2}, sigmoid: {name: s}, conv: {name: c, o
     assert saved(memory(text)) == {"pool": 0, "s": 0, "c": 4 * 2 * 16}
 
 
+APPLIED = """
+input: [3, 2, 4, 4]
+blocks:
+  each:
+    layers:
+      - conv: {name: conv, out: 5, kernel: 3, padding: 1}   # three times 2*4*4 in, 5*4*4 out
+      - batchnorm: {name: norm}
+      - relu: {name: relu}
+layers: [each: {name: part, times: 3}]
+"""
+
+
+def test_a_part_applied_several_times_is_one_batch() -> None:
+    """Shapes inside are of one time, bytes of all; statistics are of all times together."""
+    found = memory(APPLIED, batch=7)
+    taken, given = 7 * 3 * 2 * 16, 7 * 3 * 5 * 16
+    assert found.live == [4 * one for one in (taken, taken + given, 2 * given, 2 * given)]
+    assert saved(found) == {
+        "part/conv": 4 * taken, "part/norm": 4 * (given + 2 * 5), "part/relu": 4 * given
+    }  # fmt: skip
+    assert found.weights == 4 * (5 * 19 + 2 * 5 + 2 * 5)
+
+
+REGIONS = """
+input: [2, 4, 4]
+blocks: {head: {layers: [flatten: {name: flat}, linear: {name: fc, out: 5}]}}
+layers:
+  - conv: {name: map, out: 4, kernel: 3, padding: 1}             # 4*4*4 = 64
+  - conv: {name: scores, out: 1, kernel: 1}                      # 16
+  - conv: {name: boxes, from: map, out: 4, kernel: 1}            # 64
+  - proposals: {name: some, from: [scores, boxes], number: 3, scales: 2, ratios: 1}   # 3*4 = 12
+  - roialign: {name: crops, from: [map, some], size: 2}          # 3*4*2*2 = 48
+  - head: {name: head, times: 3}                                 # 3*5 = 15
+"""
+
+
+def test_regions_of_a_map() -> None:
+    """No gradient goes back to the regions: of them nothing is kept but the places of samples."""
+    found = memory(REGIONS)
+    assert live(found) == {
+        "map": 32 + 64, "scores": 64 + 16, "boxes": 64 + 16 + 64, "some": 64 + 16 + 64 + 12,
+        "crops": 64 + 12 + 48, "head/flat": 48, "head/fc": 48 + 15,
+    }  # fmt: skip
+    assert saved(found) == {
+        "map": 4 * 32, "scores": 4 * 64, "boxes": 0, "some": 0, "crops": 4 * 3 * 2 * 2 * 2,
+        "head/flat": 0, "head/fc": 4 * 48,
+    }  # fmt: skip
+    assert found.kept[5].counted_at == ("scores",)
+
+
 # Autograd, kind by kind: fields, input shapes, channels first.
 
 UNEVEN = [[0, 1], [0, 1]]
@@ -285,6 +335,10 @@ ROWS: list[tuple[str, dict[str, Any], list[Shape]]] = [
     ("layernorm", {}, [(4, 9, 9)]),
     ("layernorm", {"affine": False}, [(20,)]),
     ("groupnorm", {"groups": 2}, [(4, 9, 9)]),
+    ("l2norm", {}, [(4, 9, 9)]),
+    ("l2norm", {}, [(20,)]),
+    ("l2norm", {"affine": False}, [(4, 9, 9)]),
+    ("l2norm", {"affine": False}, [(4, 9)]),
     ("lrn", {}, [(8, 9, 9)]),
     ("lrn", {"size": 1}, [(8, 9, 9)]),
     ("lrn", {}, [(20,)]),
@@ -313,6 +367,10 @@ ROWS: list[tuple[str, dict[str, Any], list[Shape]]] = [
     ("globalmaxpool", {}, [(4, 9, 9)]),
     ("subsample", {"kernel": 2}, [(4, 8, 8)]),
     ("subsample", {"kernel": 2, "padding": 1}, [(4, 8, 8)]),
+    ("proposals", {"number": 5, "scales": [1, 2], "ratios": 1}, [(2, 9, 9), (8, 9, 9)]),
+    ("proposals", {"number": 5, "scales": [1, 2], "ratios": 1}, [(4, 9, 9), (8, 9, 9)]),
+    ("roialign", {"size": 3}, [(4, 9, 9), (5, 4)]),
+    ("roialign", {"size": [2, 3], "samples": 2}, [(4, 9, 7), (5, 4)]),
     ("identity", {}, [(4, 9, 9)]),
     ("flatten", {}, [(4, 9, 9)]),
     ("channelshuffle", {"groups": 2}, [(4, 9, 9)]),
@@ -344,14 +402,15 @@ def inputs_of(kind: str, shapes: Sequence[Shape], *, followed: bool) -> list[tor
     return found
 
 
-def stated_bytes(op: Op, shapes: Sequence[Shape], *, followed: bool, size: int) -> int:
+def stated_bytes(op: Op, shapes: Sequence[Shape], *, followed: bool | list[bool], size: int) -> int:
     """What the op says that it keeps, for a batch of two."""
     inputs = tuple(shapes)
     outputs = op.facts(inputs).outputs
-    if not followed and not op.facts(inputs).params:
+    back = [followed] * len(inputs) if isinstance(followed, bool) else followed
+    if not any(back) and not op.facts(inputs).params:
         return 0
     total = 0
-    for one in set(op.saved(inputs, outputs, [followed] * len(inputs))):
+    for one in set(op.saved(inputs, outputs, back)):
         if one.what == "input":
             places = op.kind == "maxunpool" and one.port == 1
             total += 2 * math.prod(inputs[one.port]) * (8 if places else size)
@@ -374,6 +433,20 @@ def test_a_layer_saves_what_it_says(
     module = module_of(op, shapes).train()
     measured = saved_bytes(module, *inputs_of(kind, shapes, followed=followed))
     assert stated_bytes(op, shapes, followed=followed, size=4) == measured
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("followed", [[True, False], [False, True]], ids=["map", "regions"])
+def test_regions_are_aligned_for_one_of_two_inputs(samples: int, followed: list[bool]) -> None:
+    """Proposals hand no gradient back; regions that come from elsewhere may."""
+    op = KINDS["roialign"](size=[2, 3], samples=samples)
+    shapes = [(4, 9, 7), (5, 4)]
+    inputs = [
+        torch.rand(2, *shape).requires_grad_(back)
+        for shape, back in zip(shapes, followed, strict=True)
+    ]
+    kept = saved_bytes(module_of(op, shapes).train(), *inputs)
+    assert stated_bytes(op, shapes, followed=followed, size=4) == kept
 
 
 @pytest.mark.parametrize("training", [True, False])

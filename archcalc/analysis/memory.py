@@ -260,8 +260,11 @@ def _named(key: Key, term: Term) -> str:
 
 
 def _factors(analysis: Analysis, node: Node, size: int | None, each: bool = True) -> dict[str, int]:
-    """Applications, batch and bytes of an element, the first two where they are not 1."""
-    found = {"t": node.times, "b": analysis.batch if each else 1}
+    """Applications, batch and bytes of an element, the first two where they are not 1.
+
+    What is not for each input of the batch is not for each application, either: they are one batch.
+    """
+    found = {"t": node.times, "b": analysis.batch} if each else {}
     known = {letter: count for letter, count in found.items() if count != 1}
     return {**known, "e": analysis.itemsize if size is None else size}
 
@@ -303,9 +306,9 @@ class _Training:
         followed = bytearray(len(self.analysis.graph.nodes))  # where a gradient goes back
         for node in self.analysis.graph.layers:
             back = [bool(followed[tensor.node]) for tensor in node.inputs]
-            followed[node.index] = any(back) or node.facts.params > 0
             facts = node.facts
-            wanted = followed[node.index]
+            wanted = not node.op.constant and (any(back) or facts.params > 0)
+            followed[node.index] = wanted
             saved = node.op.saved(facts.inputs, facts.outputs, back) if wanted else ()
             found.append(self._kept(node, saved))
         return found

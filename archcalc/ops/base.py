@@ -115,6 +115,7 @@ class Op:
     arity: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
     front: ClassVar[str] = ""  # what its outputs have in front: a tensor for each of them
     overwrites: ClassVar[bool] = False  # it may write its output over its input
+    constant: ClassVar[bool] = False  # no gradient goes back through it
     indices: ClassVar[frozenset[str]] = frozenset()  # outputs that hold places, not numbers
     fields: ClassVar[dict[str, f.Field]] = {}
     defaults: ClassVar[dict[str, Any]] = {}  # as `convert` gives them

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 CORNERS = 4  # numbers of a region: its first row and column, its last row and column
+CHOSEN = Somewhere("where the regions lie depends on the data")
 
 
 class Proposals(Weightless):
@@ -40,6 +41,7 @@ class Proposals(Weightless):
     title = "proposals"
     role = "shape"
     front = "regions"
+    constant = True
     arity = (2, 2)
     number: int = f.integer(doc="how many regions")
     scales: tuple[Any, ...] = f.reals(doc="sides of the square anchors, in positions of the map")
@@ -86,7 +88,7 @@ class Proposals(Weightless):
         }
 
     def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
-        return ()  # no gradient goes through the choice of regions
+        return ()
 
 
 class RoIAlign(Weightless):
@@ -121,7 +123,7 @@ class RoIAlign(Weightless):
         return ((given(regions[0]), given(image[0]), *map(given, sizes)),)
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
-        return (Somewhere("where the regions lie depends on the data"), HELD)
+        return (CHOSEN, HELD)
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
         regions, *shape = outputs[0]
@@ -139,12 +141,15 @@ class RoIAlign(Weightless):
         }
 
     def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
-        if not followed[0]:
+        if not any(followed):
             return ()
         n, c, h, w = outputs[0]
         points = formula("n*h*w*s*s*2")(n=n, h=h, w=w, s=self.samples)
-        places = Saved("places", elements=points)
-        if self.samples == 1:
-            return INPUT, places
-        values = formula("n*c*h*w*s*s")(n=n, c=c, h=h, w=w, s=self.samples)
-        return INPUT, places, Saved("samples", elements=values)
+        found = [INPUT, Saved("places", elements=points)]
+        if self.samples > 1:
+            values = formula("n*c*h*w*s*s")(n=n, c=c, h=h, w=w, s=self.samples)
+            found.append(Saved("samples", elements=values))
+        if followed[1]:  # regions that are no proposals
+            parts = formula("(h + w)*s")(h=h, w=w, s=self.samples)
+            found.append(Saved("parts of a region", elements=parts, each=False))
+        return found

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from archcalc.pytorch.model import layers
+from archcalc.pytorch.stepping import takes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,7 +104,7 @@ def layerwise_bytes(model: nn.Module, graph: Graph, make: Callable[[], Tensor]) 
         tensors: dict[tuple[int, int], Tensor] = {(0, 0): make()}
         for node, module in layers(model, graph):
             alive.most = alive.now
-            result = module(*[tensors[one.node, one.port] for one in node.inputs])
+            result = module(*[take.of(tensors[take.key]) for take in takes_of(graph, node)])
             results = result if isinstance(result, tuple) else (result,)
             tensors |= {(node.index, port): one for port, one in enumerate(results)}
             found.append(alive.most)

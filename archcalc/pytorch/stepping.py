@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archcalc.graph import Graph, Node, Scope
 
 
-class _Take(NamedTuple):
+class Take(NamedTuple):
     """A tensor that a layer takes, perhaps across the borders of parts applied several times.
 
     `out` are the applications of those that it comes out of, `into` is how many it goes into.
@@ -34,7 +34,7 @@ class _Take(NamedTuple):
 
 class _Step(NamedTuple):
     module: nn.Module
-    takes: tuple[_Take, ...]
+    takes: tuple[Take, ...]
     drops: tuple[tuple[int, int], ...]
     node: Node
 
@@ -53,7 +53,7 @@ class Stepper:
         self.steps = [
             _Step(module, takes, tuple({t.key for t in takes if last[t.key] == node.index}), node)
             for node, module in layers(model, graph)
-            for takes in [tuple(_takes(graph, node))]
+            for takes in [tuple(takes_of(graph, node))]
         ]
 
     def run(self, x: Tensor, stamp: Callable[[], object]) -> None:
@@ -72,13 +72,14 @@ class Stepper:
             stamp()
 
 
-def _takes(graph: Graph, node: Node) -> Iterator[_Take]:
+def takes_of(graph: Graph, node: Node) -> Iterator[Take]:
+    """What a layer takes, in its order."""
     into = _applied(node.scope)
     for tensor in node.inputs:
         out = _applied(graph.nodes[tensor.node].scope)
         shared = [scope for scope in out if scope in into]
         left = tuple(scope.applications or 1 for scope in out[: len(out) - len(shared)])
-        yield _Take((tensor.node, tensor.port), left, len(into) - len(shared))
+        yield Take((tensor.node, tensor.port), left, len(into) - len(shared))
 
 
 def _applied(scope: Scope | None) -> list[Scope]:
