@@ -38,6 +38,7 @@ Hull = tuple[int, int]
 
 BATCH = 2
 MODERATE = 1e3  # eight of them multiplied are still a float32
+EXPONENT = 80  # what regions are decoded with is an exponential
 
 
 class Disagreement(AssertionError):
@@ -64,7 +65,8 @@ def check_network(graph: Graph) -> None:
     flops = check_shapes(network, layers, torch.empty(BATCH, *network.input_shape, device="meta"))
     owned: dict[int, Tensor] = {}
     for node, module in layers:
-        same(node, "Mult-Adds", 2 * BATCH * node.facts.mult_adds, flops.get(node.path, 0))
+        ours = 2 * BATCH * node.times * node.facts.mult_adds
+        same(node, "Mult-Adds", ours, flops.get(node.path, 0))
         check_parameters(node, module)
         new = [one for one in module.parameters() if id(one) not in owned]
         ours = 0 if node.shared_with else node.facts.params
@@ -91,7 +93,8 @@ def check_shapes(
         hook.remove()
     for node, module in layers:
         theirs = [tuple(one.shape) for one in found[id(module)]]
-        same(node, "output", [(BATCH, *shape) for shape in node.facts.outputs], theirs)
+        many = BATCH * node.times
+        same(node, "output", [(many, *shape) for shape in node.facts.outputs], theirs)
     root = type(network).__name__ + "."
     counts = {name: sum(by.values()) for name, by in counter.get_flop_counts().items()}
     named = {name.removeprefix(root).replace(".", "/"): n for name, n in counts.items()}
@@ -133,7 +136,8 @@ def check_values(graph: Graph) -> None:
 def _finite(node: Node) -> Any:
     def check(_: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
         results = output if isinstance(output, tuple) else (output,)
-        moderate = all(bool((one.abs() < MODERATE).all()) for one in inputs)
+        most = EXPONENT if node.op.kind == "proposals" else MODERATE
+        moderate = all(bool((one.abs() < most).all()) for one in inputs)
         if moderate and not all(bool(one.isfinite().all()) for one in results):
             raise Disagreement(f"layer {node.path}: expected finite values, received others")
 
@@ -161,12 +165,15 @@ class _Poisoned:
     """One axis: `seen` has, for each tensor, which positions see which inputs (inputs x positions).
 
     None stands for a tensor that isn't followed: one that sees everything, or one without the axis.
+    In a part that is applied several times, the first of the input's axes are the channels of one
+    application: the axis is `own` to its layers.
     """
 
     def __init__(self, graph: Graph, axis: int, rank: int) -> None:
         self.axis = axis
         self.rank = rank
         self.count = graph.input.facts.outputs[0][1 + axis]
+        self.own = axis
         self.seen: dict[int, Tensor | None] = {0: torch.eye(self.count, dtype=torch.bool)}
         self.inside: dict[int, list[bool]] = {0: [True] * self.count}
 
@@ -175,6 +182,7 @@ class _Poisoned:
         for node, module in layers:
             state = states[node.index][self.axis]
             seen = None
+            self.own = self.axis - node.scope.level
             if isinstance(state, (AxisField, Uneven)) and self._can(node):
                 self.inside[node.index] = self._insides(node)
                 seen = self._through(node, module)
@@ -184,12 +192,13 @@ class _Poisoned:
 
     def _can(self, node: Node) -> bool:
         """Whether all that it takes is followed, and the other axes leave something to be seen."""
-        if len(node.facts.outputs[0]) != self.rank + 1:
+        dimensions = self.rank - node.scope.level + 1
+        if self.own < 0 or len(node.facts.outputs[0]) != dimensions:
             return False
         for one, windows in zip(node.inputs, node.facts.windows, strict=True):
             if windows is HELD:
                 continue
-            if self.seen[one.node] is None or len(one.shape) != self.rank + 1:
+            if self.seen[one.node] is None or len(one.shape) != dimensions:
                 return False
             if windows is not POINTWISE and not self._sighted(node, one.shape, windows):
                 return False
@@ -200,19 +209,19 @@ class _Poisoned:
         outputs = node.facts.outputs[0]
         return all(
             any(0 <= tap < shape[1 + axis] for i in range(outputs[1 + axis]) for tap in taps(i))
-            for axis, taps in ((axis, windows[axis].taps) for axis in range(self.rank))
-            if axis != self.axis
+            for axis, taps in enumerate(window.taps for window in windows)
+            if axis != self.own
         )
 
     def _insides(self, node: Node) -> list[bool]:
         """Positions all of whose taps, at every layer on the way, are there."""
-        found = [True] * node.facts.outputs[0][1 + self.axis]
+        found = [True] * node.facts.outputs[0][1 + self.own]
         for one, windows in zip(node.inputs, node.facts.windows, strict=True):
             if windows is HELD:
                 continue
             below = self.inside[one.node]
             for i in range(len(found)):
-                taps = [i] if windows is POINTWISE else windows[self.axis].taps(i)
+                taps = [i] if windows is POINTWISE else windows[self.own].taps(i)
                 found[i] &= all(0 <= tap < len(below) and below[tap] for tap in taps)
         return found
 
@@ -242,20 +251,20 @@ class _Poisoned:
     def _over(self, seen: Tensor, rank: int) -> Tensor:
         """(inputs, positions) as a mask of (inputs, channels, *spatial)."""
         shape = [1] * rank
-        shape[0], shape[2 + self.axis] = seen.shape
+        shape[0], shape[2 + self.own] = seen.shape
         return seen.view(shape)
 
     def _along(self, mask: Tensor) -> Tensor:
         """(inputs, channels, *spatial) as (inputs, positions): in any channel, anywhere else."""
-        moved = mask.movedim(2 + self.axis, 1)
+        moved = mask.movedim(2 + self.own, 1)
         return moved.flatten(2).any(2)
 
     def _unpooled(self, node: Node, module: nn.Module) -> Tensor:
         """Through all switches that a pool can give along this axis."""
         x = self._input(node, 0)
         sizes = node.facts.outputs[0][1:]
-        found = torch.zeros(self.count, sizes[self.axis], dtype=torch.bool)
-        for q in range(_along_axis(node.op.kernel, self.axis)):
+        found = torch.zeros(self.count, sizes[self.own], dtype=torch.bool)
+        for q in range(_along_axis(node.op.kernel, self.own)):
             switches = self._switches(node.op, x.shape[2:], sizes, q).expand(x.shape).clone()
             found |= self._along(module(x, switches).isnan())
         return found
@@ -267,7 +276,7 @@ class _Poisoned:
             stride = _along_axis(op.kernel if op.stride is None else op.stride, axis)
             padding = _along_axis(op.padding, axis)
             before = padding[0] if isinstance(padding, tuple) else padding
-            element = q if axis == self.axis else before
+            element = q if axis == self.own else before
             places = (torch.arange(n) * stride - before + element).clamp(0, size - 1)
             switches = switches * size + places.view(
                 [-1 if i == axis else 1 for i in range(len(sizes))]

@@ -238,6 +238,8 @@ def a_size_too_far_from_the_unpooled_one(drawer: Drawer, shape: Shape) -> Any:
 
 @fault
 def switches_of_other_values(drawer: Drawer, shape: Shape) -> Any:
+    if any(n < 2 for n in shape[1:]):
+        return None
     before = drawer.integer(1, 2)
     layers = unpooling([{"pad": {"padding": [[before, 0]] * (len(shape) - 1)}}])
 
@@ -369,7 +371,59 @@ def a_rate_above_one(drawer: Drawer, shape: Shape) -> Any:
     return bad("dropout", rate=1.5), lambda x: nn.Dropout(1.5)(x)
 
 
+# Parts applied several times, and regions.
+
+
+def each(drawer: Drawer, layer: Any, **fields: Any) -> Entries:
+    """A block of one layer, used as the layer called "bad"."""
+    drawer.blocks["each"] = {"layers": [layer]}
+    return bad("each", **fields)
+
+
+@fault
+def a_part_applied_more_often_than_there_are_tensors(drawer: Drawer, shape: Shape) -> Any:
+    times = shape[0] + drawer.integer(1, 3)
+    return each(drawer, "relu", times=times), lambda x: [
+        functional.relu(x[:, i]) for i in range(times)
+    ]
+
+
+@fault
+def a_part_applied_to_single_numbers(drawer: Drawer, shape: Shape) -> Any:
+    many = math.prod(shape)
+    part = each(drawer, {"linear": {"out": 3}}, times=many)
+    return ["flatten", *part], lambda x: [nn.Linear(1, 3)(x.flatten(1)[:, i]) for i in range(many)]
+
+
+@fault
+def more_proposals_than_anchors(drawer: Drawer, shape: Shape) -> Any:
+    if len(shape) != 3:
+        return None
+    number = 3 * math.prod(shape[1:]) + drawer.integer(1, 3)
+    maps = [
+        {"conv": {"name": "scores", "out": 3, "kernel": 1}},
+        {"conv": {"name": "boxes", "out": 12, "kernel": 1}},
+    ]
+    own = {"from": ["scores", "boxes"], "scales": 2, "ratios": [0.5, 1, 2]}
+    scores = nn.Conv2d(shape[0], 3, 1)
+    return [
+        *maps,
+        *bad("proposals", number=number, **own),
+    ], lambda x: scores(x).flatten(1).topk(number)
+
+
 # What PyTorch takes.
+
+
+@ours
+def a_part_applied_less_often_than_there_are_tensors(drawer: Drawer, shape: Shape) -> Any:
+    """A loop over the first few leaves the others out; a spec says `slice`."""
+    if shape[0] == 1:
+        return None
+    times = drawer.integer(1, shape[0] - 1)
+    return each(drawer, "relu", times=times), lambda x: torch.stack(
+        [functional.relu(x[:, i]) for i in range(times)], 1
+    )
 
 
 @ours

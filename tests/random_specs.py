@@ -36,6 +36,7 @@ class Limits(NamedTuple):
 
 
 SMALL = Limits(8, {0: 1, 1: 40, 2: 16, 3: 8}, 6_000)
+MOST_AXES = 3  # that PyTorch has layers for
 LARGE = Limits(256, {0: 1, 1: 4000, 2: 224, 3: 40}, 3_000_000)
 WIDE = Limits(3, {1: 60, 2: 24}, 6_000, ranks=(1, 2))  # for fields: few channels, many positions
 
@@ -108,12 +109,13 @@ class Weighted(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block drawn for inputs of one shape, and what it was called with."""
+    """A block drawn for inputs of one shape, what it was called with, and what is named in it."""
 
     name: str
     shape: Shape
     out: Shape
     arguments: Fields
+    inside: list[Named]
 
 
 class Called(NamedTuple):
@@ -175,7 +177,11 @@ class Drawer:
             self.settings = {"base": self.integer(1, 4)}
         layers: Entries = []
         self.scope = Scope(layers, [], [], [])
-        out = self.chain(layers, shape, self.integer(1, 9))
+        out = shape
+        if 0 < rank < 3 and self.chance(4):  # several images or signals
+            shape = (self.integer(1, 4), *shape)
+            out = applied(self, layers, shape) or shape
+        out = self.chain(layers, out, self.integer(1, 9))
         if self.chance(2):
             self.head(layers, out)
         else:  # a layer at least: those before may all be left out
@@ -307,7 +313,7 @@ class Drawer:
     def disguised(self, fields: Fields, shape: Shape) -> Fields:
         """Fields with some of the numbers as expressions."""
         found = dict(fields)
-        for name in NUMBERS & fields.keys():
+        for name in sorted(NUMBERS & fields.keys()):
             if type(fields[name]) is int and self.chance(4):
                 found[name] = self.said(fields[name], shape)
         return found
@@ -641,7 +647,7 @@ PLAIN: dict[str, Callable[[Drawer, Shape], Drawn | None]] = {
     "maxpool": max_pool, "avgpool": avg_pool, "subsample": subsample,
     "adaptiveavgpool": adaptive, "adaptivemaxpool": adaptive,
     "globalavgpool": everywhere, "globalmaxpool": everywhere,
-    "batchnorm": norm, "layernorm": norm, "groupnorm": group_norm, "lrn": lrn,
+    "batchnorm": norm, "layernorm": norm, "l2norm": norm, "groupnorm": group_norm, "lrn": lrn,
     "relu": nothing, "relu6": nothing, "sigmoid": nothing, "tanh": nothing,
     "hardsigmoid": nothing, "hardswish": nothing, "silu": nothing, "gelu": nothing,
     "softplus": nothing, "complement": nothing, "softmax": nothing, "prelu": prelu,
@@ -654,7 +660,7 @@ PLAIN: dict[str, Callable[[Drawer, Shape], Drawn | None]] = {
 OF_VECTORS = {"linear", "rbf"}
 POOLS = ("maxpool", "avgpool", "subsample")
 RESIZED = ("adaptiveavgpool", "adaptivemaxpool", "upsample")
-NORMS = ("batchnorm", "groupnorm", "lrn", "layernorm")
+NORMS = ("batchnorm", "groupnorm", "lrn", "layernorm", "l2norm")
 ACTIVATIONS = (
     "relu", "relu6", "sigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "gelu", "softplus",
     "complement", "softmax", "prelu", "leakyrelu", "elu", "scaledtanh", "dropout", "identity",
@@ -663,7 +669,8 @@ MOVES = ("pad", "slice", "channelshuffle", "split")
 NARROW = ("globalavgpool", "globalmaxpool", "flatten")
 OF_MAPS = {"conv", "convtranspose", *POOLS, *RESIZED, "globalavgpool", "globalmaxpool"}
 SHARED = {
-    "conv", "convtranspose", "linear", "subsample", "batchnorm", "groupnorm", "layernorm", "prelu",
+    "conv", "convtranspose", "linear", "subsample", "batchnorm", "groupnorm", "layernorm", "l2norm",
+    "prelu",
 }  # fmt: skip
 SIMPLE = ("conv", "relu", "batchnorm", "maxpool", "linear", "sigmoid")
 KEEPING = ("relu", "batchnorm", "sigmoid", "prelu", "lrn", "identity", "channelshuffle")
@@ -797,6 +804,21 @@ def skip(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
     return joined(drawer, entries, shape, [name, drawer.pick(found).name])
 
 
+def reach(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
+    """A join with a layer inside an earlier block, brought to the same shape."""
+    inside = [
+        one for one in drawer.scope.named if "/" in one.name and len(one.shape) == len(shape)
+    ]  # fmt: skip
+    name = drawer.tail(entries, shape)
+    if not inside or name is None:
+        return None
+    found = drawer.pick(inside)
+    entries.append({"identity": {"from": found.name}})
+    fit(drawer, entries, found.shape, shape)
+    entries.append({"identity": {"name": (other := drawer.name())}})
+    return joined(drawer, entries, shape, [name, other])
+
+
 def parts(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
     """A split, each part by its port, joined again."""
     if shape[0] < 2:
@@ -880,6 +902,17 @@ def shared(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
 
 def block(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
     """A block with arguments: a new one, or one that was drawn for this shape."""
+    return call(drawer, entries, chosen(drawer, shape), ())
+
+
+def applied(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
+    """A block applied to each of the tensors along the axis in front."""
+    if len(shape) == 1:
+        return None
+    return call(drawer, entries, chosen(drawer, shape[1:]), shape[:1])
+
+
+def chosen(drawer: Drawer, shape: Shape) -> Block | None:
     if drawer.level > 2:
         return None
     known = [
@@ -887,19 +920,59 @@ def block(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
         if one.shape == shape and (drawer.flat or len(one.out) == len(shape))
     ]  # fmt: skip
     found: Block = drawer.pick(known) if known and drawer.chance(2) else new_block(drawer, shape)
+    return found
+
+
+def call(
+    drawer: Drawer, entries: Entries, found: Block | None, front: Shape, **common: str
+) -> Shape | None:
+    """A block used as a layer, applied to as many tensors as `front` says where it says so."""
+    if found is None:
+        return None
+    given, out = (*front, *found.shape), (*front, *found.out)
+    if not drawer.fits(out) or len(out) > 1 + MOST_AXES:
+        return None
     fields: Fields = {}
+    if front:
+        fields["times"] = drawer.said(front[0], given) if drawer.chance(2) else front[0]
     for name, value in found.arguments.items():
         default = drawer.blocks[found.name].get("arguments", {})[name]
         if default == "required" or drawer.chance(2):
-            fields[name] = drawer.said(value, shape) if drawer.chance(3) else value
+            fields[name] = drawer.said(value, given) if drawer.chance(3) else value
+    if not common:
+        common = how_called(drawer, found)
+    entries.append(written(found.name, {**common, **fields}))
+    if common.get("name"):
+        drawer.note(common["name"], out)
+        for one in found.inside:
+            drawer.note(f"{common['name']}/{one.name}", (*front, *one.shape))
+    return out
+
+
+def how_called(drawer: Drawer, found: Block) -> dict[str, str]:
+    """A name, and the weights of an earlier call, or neither."""
     earlier = [one for one in drawer.scope.called if one.block is found]
-    common: Fields = {"name": drawer.name()} if drawer.chance(2) else {}
+    common = {"name": drawer.name()} if drawer.chance(2) else {}
     if earlier and drawer.chance(2):
         common["weights"] = drawer.pick(earlier).name
     elif common and not drawer.suffix:
         drawer.scope.called.append(Called(common["name"], found))
-    entries.append(written(found.name, {**common, **fields}))
-    return found.out
+    return common
+
+
+def twice(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
+    """A block applied twice to the same tensors, the second time with the first's weights."""
+    start = drawer.tail(entries, shape)
+    if len(shape) == 1 or start is None:
+        return None
+    found = chosen(drawer, shape[1:])
+    names = [drawer.name(), drawer.name()]
+    out = call(drawer, entries, found, shape[:1], name=names[0], **{"from": start})
+    if out is None:
+        return None
+    shared = {"weights": names[0]} if drawer.chance(2) else {}
+    call(drawer, entries, found, shape[:1], name=names[1], **{"from": start}, **shared)
+    return joined(drawer, entries, out, names)
 
 
 def new_block(drawer: Drawer, shape: Shape) -> Block:
@@ -910,14 +983,65 @@ def new_block(drawer: Drawer, shape: Shape) -> Block:
     drawer.level += 1
     out = drawer.chain(layers, shape, drawer.integer(1, 4))
     drawer.level -= 1
-    arguments = drawer.arguments
+    arguments, inside = drawer.arguments, drawer.scope.named
     drawer.scope, drawer.suffix, drawer.arguments = outer
     name = f"block{len(drawer.blocks)}"
     stated = {one: drawer.pick(["required", value]) for one, value in arguments.items()}
     drawer.blocks[name] = {**({"arguments": stated} if stated else {}), "layers": layers}
-    found = Block(name, shape, out, arguments)
+    found = Block(name, shape, out, arguments, inside)
     drawer.known.append(found)
     return found
+
+
+def regions(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
+    """Regions found on a map, what it or an earlier map has in them, and a block on each."""
+    if len(shape) != 3 or not drawer.flat:
+        return None
+    earlier = [one for one in drawer.scope.named if len(one.shape) == 3]
+    start = drawer.tail(entries, shape)
+    if start is None:
+        return None
+    source = drawer.pick([Named(start, shape), *earlier])
+    crops = cropped(drawer, entries, Named(start, shape), source, drawer.each(2, 1, 5))
+    return applied(drawer, entries, crops) or crops
+
+
+def both(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
+    """A block on a map and then on each of its regions, with the same weights or its own."""
+    if len(shape) != 3 or not drawer.flat or not drawer.fits((4, *shape)):
+        return None
+    drawer.flat = False
+    found = chosen(drawer, shape)
+    drawer.flat = True
+    name = drawer.name()
+    out = call(drawer, entries, found, (), name=name)
+    if out is None:
+        return None
+    fit(drawer, entries, out, shape)
+    end = drawer.name()
+    entries.append({"identity": {"name": end}})
+    whole = Named(end, shape)
+    crops = cropped(drawer, entries, whole, whole, list(shape[1:]))
+    shared = {"weights": name} if drawer.chance(2) else {}
+    return call(drawer, entries, found, crops[:1], name=drawer.name(), **shared) or crops
+
+
+def cropped(drawer: Drawer, entries: Entries, start: Named, source: Named, size: Any) -> Shape:
+    """Proposals by two convolutions of one map, and another in these regions."""
+    scales = drawer.pick([1, 3.5, [1, 2]])
+    ratios = drawer.pick([1, [0.5, 1, 2]])
+    anchors = len(spread(scales, 1)) * len(spread(ratios, 1))
+    fields, windows = drawer.windows(start.shape[1:], dilated=False, words=WORDS)
+    names = [drawer.name() for _ in range(3)]
+    for name, out in zip(names, (anchors * drawer.pick([1, 2]), 4 * anchors), strict=False):
+        entries.append({"conv": {"name": name, "from": start.name, "out": out, **fields}})
+    most = anchors * math.prod(counted(start.shape[1:], windows))
+    number = drawer.integer(1, min(4, most))
+    own = {"name": names[2], "from": names[:2], "number": number}
+    entries.append({"proposals": {**own, "scales": scales, "ratios": ratios}})
+    samples = {"samples": drawer.integer(1, 3)} if drawer.chance(2) else {}
+    entries.append({"roialign": {"from": [source.name, names[2]], "size": size, **samples}})
+    return number, source.shape[0], *spread(size, 2)
 
 
 def repeat(drawer: Drawer, entries: Entries, shape: Shape) -> Shape | None:
@@ -973,6 +1097,6 @@ MAKERS: list[Maker] = [
     *[one_of("conv")] * 6, *[one_of(*POOLS)] * 4, *[one_of(*ACTIVATIONS)] * 5,
     *[one_of(*NORMS)] * 3, *[one_of("convtranspose")] * 3, *[one_of(*RESIZED)] * 3,
     *[one_of(*MOVES)] * 3, *[one_of(*sorted(OF_VECTORS))] * 2, one_of(*NARROW),
-    *[join] * 4, *[fork] * 2, skip, parts, parts, unpooled, unpooled, shared, shared,
-    block, block, repeat, loop, condition,
+    *[join] * 4, *[fork] * 2, skip, reach, reach, parts, parts, unpooled, unpooled, shared, shared,
+    block, block, applied, applied, applied, twice, regions, regions, both, repeat, loop, condition,
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from archcalc.pytorch.conv import TableConv
 from archcalc.pytorch.model import build, initialize, layers
 from archcalc.pytorch.stepping import Stepper
 from archcalc.spec import library
+from archcalc.spec.expansion import expand
 
 NETWORKS = archcalc.networks()
 EVERY_KIND = (
@@ -222,6 +223,152 @@ def test_a_detector_in_files(tmp_path: Any) -> None:
 def _written(spec: Any, path: Any) -> str:
     assert run("build", str(spec), "-o", str(path)).code == 0
     return str(path)
+
+
+EACH = """
+blocks:
+  each:
+    layers:
+      - conv: {name: conv, out: 3, kernel: 3}
+      - batchnorm: {name: norm}
+      - relu
+      - flatten
+      - linear: {name: fc, out: 5}
+"""
+
+
+def model_of(text: str) -> nn.Module:
+    return build(expand(library.parse(text, "model.yaml")))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_part_is_its_block_on_each_tensor(training: bool) -> None:
+    """In training with the batch's statistics over all of them, as of one larger batch."""
+    part = model_of(EACH + "input: [4, 2, 6, 7]\nlayers: [each: {name: part, times: 4}]")
+    alone = model_of(EACH + "input: [2, 6, 7]\nlayers: [each: {name: part}]")
+    alone.load_state_dict(part.state_dict())
+    x = random(3, 4, 2, 6, 7)
+    found = part.train(training)(x)
+    assert found.shape == (3, 4, 5)
+    if training:
+        torch.testing.assert_close(found.flatten(0, 1), alone(x.flatten(0, 1)))
+    else:
+        alone.eval()
+        torch.testing.assert_close(found, torch.stack([alone(x[:, i]) for i in range(4)], 1))
+
+
+def test_applications_share_their_parameters_and_gradients_add_up() -> None:
+    part = model_of(EACH + "input: [4, 2, 6, 7]\nlayers: [each: {name: part, times: 4}]").eval()
+    alone = model_of(EACH + "input: [2, 6, 7]\nlayers: [each: {name: part}]").eval()
+    alone.load_state_dict(part.state_dict())
+    x = random(3, 4, 2, 6, 7)
+    part(x).square().sum().backward()
+    sum(alone(x[:, i]).square().sum() for i in range(4)).backward()
+    assert [name for name, _ in part.named_parameters()] == [
+        "part.conv.weight", "part.conv.bias", "part.norm.weight", "part.norm.bias",
+        "part.fc.weight", "part.fc.bias",
+    ]  # fmt: skip
+    for own, other in zip(part.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad)
+
+
+def bilinear(image: torch.Tensor, down: float, across: float) -> float:
+    """Between four values, by distance; zeros around the image."""
+    rows, columns = image.shape
+    y, x = down * rows - 0.5, across * columns - 0.5
+    total = 0.0
+    for i in (math.floor(y), math.floor(y) + 1):
+        for j in (math.floor(x), math.floor(x) + 1):
+            if 0 <= i < rows and 0 <= j < columns:
+                total += (1 - abs(y - i)) * (1 - abs(x - j)) * float(image[i, j])
+    return total
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3])
+def test_roialign_is_the_mean_of_bilinear_samples(samples: int) -> None:
+    """He et al. 2017, section 3: regularly sampled locations in each bin; also at the border."""
+    image = random(5, 6)
+    regions = [[0.1, 0.3, 0.8, 0.7], [-0.3, 0.6, 0.4, 1.2], [1.5, 1.5, 2, 2]]
+    module = layer("roialign", (1, 5, 6), (3, 4), size=(2, 3), samples=samples)
+    found = module(image[None, None], torch.tensor([regions]))
+    for region, (top, left, bottom, right) in enumerate(regions):
+        for i in range(2):
+            for j in range(3):
+                parts = [(k + 0.5) / samples for k in range(samples)]
+                seen = [
+                    bilinear(
+                        image,
+                        top + (bottom - top) * (i + down) / 2,
+                        left + (right - left) * (j + across) / 3,
+                    )
+                    for down in parts
+                    for across in parts
+                ]
+                mean = sum(seen) / samples**2
+                assert float(found[0, region, 0, i, j]) == pytest.approx(mean, abs=1e-5)
+    assert not found[0, 2].any()  # it lies outside
+
+
+def test_anchors_of_every_scale_and_ratio() -> None:
+    """Heights are scale*sqrt(ratio), widths scale/sqrt(ratio): all ratios of a scale together."""
+    module = layer("proposals", (4, 1, 1), (16, 1, 1), number=4, scales=(2, 6), ratios=(1, 9))
+    scores = torch.tensor([4.0, 3.0, 2.0, 1.0]).view(1, 4, 1, 1)
+    found = module(scores, torch.zeros(1, 16, 1, 1))[0]
+    sides = [(2, 2), (6, 2 / 3), (6, 6), (18, 2)]
+    for region, (height, width) in zip(found, sides, strict=True):
+        expected = [0.5 - height / 2, 0.5 - width / 2, 0.5 + height / 2, 0.5 + width / 2]
+        assert region.tolist() == pytest.approx(expected)
+
+
+def test_l2norm_divides_by_the_length_of_each_positions_vector() -> None:
+    """Liu et al. 2016 (ParseNet), equation 2; SSD's begin with a scale of 20."""
+    x = random(2, 3, 4, 5)
+    module = layer("l2norm", (3, 4, 5))
+    assert module.get_parameter("weight").tolist() == [20, 20, 20]
+    with torch.no_grad():
+        module.get_parameter("weight").copy_(torch.tensor([1.0, 2.0, 3.0]))
+    expected = x * torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1) / x.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(module(x), expected)
+    plain = layer("l2norm", (3,), affine=False)
+    torch.testing.assert_close(plain(x[..., 0, 0]), functional.normalize(x[..., 0, 0]))
+    assert not list(plain.parameters())
+    assert module(torch.zeros(1, 3, 1, 1)).eq(0).all()  # of nothing, nothing
+
+
+@pytest.mark.slow
+def test_a_detector_in_onnx(tmp_path: Any) -> None:
+    if importlib.util.find_spec("onnxscript") is None:
+        pytest.skip("onnxscript is not installed")
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    spec, file = tmp_path / "detector.yaml", tmp_path / "detector.onnx"
+    spec.write_text(DETECTOR)
+    small = (3, 12, 16)  # the evaluator chooses among 64 anchors at most
+    assert run("build", str(spec), "--input", "3x12x16", "-o", str(file)).code == 0
+    program = onnx.load(str(file))
+    onnx.checker.check_model(program)
+    model = archcalc.build(str(spec), input=small).eval()
+    x = random(3, *small)
+    found = ReferenceEvaluator(program).run(None, {"x": x.numpy()})
+    with torch.no_grad():
+        wanted = list(model(x).values())
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(torch.from_numpy(one), other, rtol=1e-3, atol=1e-3)
+
+
+def test_stepping_gives_what_the_model_gives_layer_by_layer() -> None:
+    graph, model = detector()
+    given: list[torch.Tensor] = []
+    for _, module in layers(model, graph):
+        module.register_forward_hook(lambda *call: given.append(call[2]))
+    x = random(3, 3, 24, 32)
+    with torch.no_grad():
+        model(x)
+        whole, given[:] = given[:], []
+        Stepper(model, graph).run(x, lambda: None)
+    assert len(whole) == len(given) == len(graph.layers)
+    assert all(map(torch.equal, whole, given))
 
 
 # Names and weights.
@@ -488,7 +635,12 @@ def test_moving_and_joining() -> None:
 # Files, programs.
 
 
-@pytest.mark.parametrize("network", EVERY_KIND)
+LARGE = ("googlenet@auxiliary=true", "seresnet50")
+
+
+@pytest.mark.parametrize(
+    "network", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in EVERY_KIND]
+)
 def test_torch_export_keeps_it_and_takes_any_batch(network: str, tmp_path: Any) -> None:
     model = archcalc.build(network).eval()
     path = str(tmp_path / "model.pt2")

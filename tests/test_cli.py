@@ -502,7 +502,7 @@ blocks:
     layers: [conv: {out: 1, kernel: 1}]
 layers:
   - conv: {name: a, out: 2, kernel: 3, label: "la\\e[35mbel\\nnext {word}"}
-  - part: {how: "\\e[36mhow"}
+  - part: {how: "'\\e[36mhow'"}
 tables: {mine: {source: "so\\e[37murce", columns: {"he\\e[38mading": type, how: how}}}
 """
 

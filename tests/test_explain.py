@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from random_specs import WIDE, draw_spec
 from test_receptive_field import Grower
 
 from archcalc import analyze, networks
@@ -168,7 +170,9 @@ def layer_figures(row: Row) -> dict[str, Any]:
 
 
 def words(rank: int) -> list[str]:
-    return ["height", "width"][2 - rank :]
+    if rank > 3:
+        return [f"x{i + 1}" for i in range(rank)]
+    return ["depth", "height", "width"][3 - rank :]
 
 
 def field_figures(row: Row) -> dict[str, Any]:
@@ -184,51 +188,58 @@ def field_figures(row: Row) -> dict[str, Any]:
 
 def dimension(row: Row, quantity: str) -> int | None:
     """The output dimension that a quantity such as `output height of switches` names."""
-    words = "regions|channels|height|width|features"
-    match = re.fullmatch(rf"output ({words})(?: of (\w+))?", quantity)
+    match = re.fullmatch(
+        r"output (regions|channels|depth|height|width|features)(?: of (\w+))?", quantity
+    )
     if not match:
         return None
     assert row.node is not None
     port = row.node.op.ports.index(match[2] or "output") if match[2] else 0
-    axis = {"regions": -1, "channels": 0, "features": 0, "height": 1, "width": 2}[match[1]]
-    return row.outputs[port][axis + bool(row.node.op.front)]
+    front = ["regions"] if row.node.op.front else []
+    rank = len(row.outputs[port]) - 1 - len(front)
+    names = [*front, *(["channels", *words(rank)] if rank else ["features"])]
+    return row.outputs[port][names.index(match[1])]
 
 
 def padded(row: Row, quantity: str) -> int | None:
-    match = re.fullmatch(r"padding, (height|width), both sides", quantity)
+    match = re.fullmatch(r"padding, (depth|height|width|x\d), both sides", quantity)
     if not match:
         return None
     assert row.window is not None
-    return sum(row.window.padding[("height", "width").index(match[1])])
+    return sum(row.window.padding[words(len(row.window.padding)).index(match[1])])
 
 
 def tap(row: Row, quantity: str) -> int | None:
     """The first or last position that an output takes of an input, from the window itself."""
     match = re.fullmatch(
-        r"(first tap u|last tap v)(?: of input (\d+))? for output (\d+), (height|width)", quantity
+        r"(first tap u|last tap v)(?: of input (\d+))? for output (\d+), (depth|height|width)",
+        quantity,
     )
     if not match:
         return None
     assert row.node is not None
     windows: Any = row.node.facts.windows[int(match[2] or 1) - 1]
-    taps = windows[("height", "width").index(match[4])].taps(int(match[3]))
+    taps = windows[words(len(windows)).index(match[4])].taps(int(match[3]))
     return taps[0] if match[1] == "first tap u" else taps[-1]  # type: ignore[no-any-return]
 
 
 def last_seen(row: Row, quantity: str) -> int | None:
     """The last position of the network's input that one of several branches sees."""
-    match = re.fullmatch(r"last position e(\d+) that input \1 sees, (height|width)", quantity)
+    match = re.fullmatch(r"last position e(\d+) that input \1 sees, (depth|height|width)", quantity)
     if not match:
         return None
     assert row.node is not None
-    axis = ("height", "width").index(match[2])
+    axis = row.level + words(len(row.receptive_field)).index(match[2])
     states = [row.analysis.receptive_states[tensor.node] for tensor in row.node.inputs]
     field = list(dict.fromkeys(fields(state)[axis] for state in states))[int(match[1]) - 1]
     assert isinstance(field, AxisField)
     return field.start + field.size - 1
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+WITH_SLOW = [pytest.param(n, marks=pytest.mark.slow) if "1202" in n else n for n in ANALYSES]
+
+
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_every_derivation_gives_the_number_in_the_table(name: str) -> None:
     analysis = ANALYSES[name]()
     explained = list(explain(analysis))
@@ -238,6 +249,35 @@ def test_every_derivation_gives_the_number_in_the_table(name: str) -> None:
     for row, one in zip(analysis.layers, explained, strict=False):
         check_layer(row, one)
     check_sums(analysis.totals, explained[-1])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_every_derivation_of_random_networks(seed: int) -> None:
+    """Any number of axes, parts applied several times, regions."""
+    text = draw_spec(random.Random(seed), WIDE)
+    analysis = analyze(library.parse(text, "random.yaml"), batch=seed % 3 + 1)
+    for row, one in zip(analysis.layers, explain(analysis), strict=False):
+        check_layer(row, one)
+    for row in analysis.blocks[:MOST_BLOCKS]:
+        [one] = explain(analysis, row.name)
+        check_sums(row, one)
+    for row in analysis.layers[:MOST_BLOCKS]:
+        check_ways(row)
+
+
+def check_ways(row: Row) -> None:
+    """A way for each axis that has a field, with true steps and a true note."""
+    [one] = explain(row.analysis, row.name)
+    fields = dict(zip(words(len(row.receptive_field)), row.receptive_field, strict=True))
+    told = [word for path in one.paths for word in path.axis.split(" and ")]
+    assert sorted(told) == sorted(w for w, one in fields.items() if isinstance(one, AxisField))
+    for path in one.paths:
+        field = fields[path.axis.split(" and ")[0]]
+        assert isinstance(field, AxisField)
+        for step in (*path.forward, *path.backward):
+            check(step, step.size)
+        assert (path.forward[-1].size if path.forward else 1) == field.size
+        check_note(path, field)
 
 
 def named(derivation: Derivation) -> str:
@@ -275,7 +315,7 @@ def check_sums(row: Row, one: Explanation) -> None:
     assert not wanted, row.name
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_every_derivation_of_a_block_is_the_sum_of_its_parts(name: str) -> None:
     analysis = ANALYSES[name]()
     blocks = analysis.blocks

@@ -6,6 +6,7 @@ The comments at a file's start say what must come of it, in the order of the net
     # set: {SETTING: VALUE, ...}    and these settings
     # layer: FULL NAME = SHAPE      several shapes where a layer has several outputs
     # shares: FULL NAME = FULL NAME whose parameters a layer uses (all such layers)
+    # applied: FULL NAME = SHAPE    what comes out of a part applied several times (all such parts)
     # output: NAME                  (auxiliary) behind it, where it is (all outputs)
 """
 
@@ -33,6 +34,7 @@ class Section(NamedTuple):
     settings: dict[str, Any]
     layers: list[str]
     shares: list[str]
+    applied: list[str]
     outputs: list[str]
 
 
@@ -43,12 +45,12 @@ def sections(path: Path) -> list[Section]:
         if not line.startswith("#"):
             break
         if word == "network" or not found:
-            found.append(Section(rest if word == "network" else "", {}, [], [], []))
+            found.append(Section(rest if word == "network" else "", {}, [], [], [], []))
         if word == "set":
             if found[-1].layers:
-                found.append(Section(found[-1].network, {}, [], [], []))
+                found.append(Section(found[-1].network, {}, [], [], [], []))
             found[-1].settings.update(values(rest))
-        for kind in ("layer", "shares", "output"):
+        for kind in ("layer", "shares", "applied", "output"):
             if word == kind:
                 getattr(found[-1], {"layer": "layers", "output": "outputs"}.get(kind, kind)).append(
                     rest
@@ -78,6 +80,11 @@ def shares(graph: Graph) -> list[str]:
     return [f"{n.path} = {n.shared_with.path}" for n in graph.layers if n.shared_with]
 
 
+def applied(graph: Graph) -> list[str]:
+    parts = [scope for scope in graph.root.walk() if scope.applications is not None]
+    return [f"{part.path} = {spelled(part.exit.shape if part.exit else ())}" for part in parts]
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_good_spec(path: Path) -> None:
     for section in sections(path):
@@ -85,6 +92,7 @@ def test_good_spec(path: Path) -> None:
         graph = expand(spec, section.settings)
         assert layers(graph) == section.layers
         assert shares(graph) == section.shares
+        assert applied(graph) == section.applied
         if section.outputs:
             assert outputs(graph) == section.outputs
 

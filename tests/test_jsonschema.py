@@ -81,6 +81,12 @@ RIGHT = {
     "outputs of a loop": with_part(
         "outputs: [{each: {i: [1]}, from: 'relu{i}', name: 'out{i}', when: i > 0}]"
     ),
+    "numbers above 0": in_a_network(
+        "proposals: {from: [input, input], number: 1, scales: 0.5, ratios: [0.5, 1, 2 / 3]}",
+        "proposals: {from: [input, input], number: 1, scales: 2 * width, ratios: 1}",
+    ),
+    "applied several times": "blocks: {b: {layers: [relu]}}\n"
+    + in_a_network("b: {times: 16}", "b: {times: 2 * 8, from: input, survival: 0.5}"),
     "join of branches": in_a_network("concat: {1x1: [relu], label: both, 3x3: []}"),
     "unpooling": in_a_network(
         "maxpool: {kernel: 2, switches: true}", "maxunpool: {kernel: 2, switches: maxpool1}"
@@ -152,6 +158,19 @@ WRONG = {
     "type: text for outputs": with_part("outputs: relu1"),
     "empty outputs": with_part("outputs: []"),
     "empty variants": with_part("variants: {}"),
+    **{
+        f"numbers above 0: {value}": in_a_network(
+            f"proposals: {{from: [input, input], number: 1, ratios: 1, scales: {value}}}"
+        )
+        for value in ("0", "-1", "[]", "[4, 0]", "true", "[[1]]", "{a: 1}")
+    },
+    **{
+        f"applied {value} times": "blocks: {b: {layers: [relu]}}\n"
+        + in_a_network(f"b: {{times: {value}}}")
+        for value in ("0", "-2", "1.5", "true", "[2]")
+    },
+    "a kind applied several times": in_a_network("relu: {times: 2}"),
+    "argument called times": with_part("blocks: {b: {arguments: {times: 1}, layers: [relu]}}"),
     "name with blanks": with_part("name: my network"),
     "layer's name with a slash": in_a_network("relu: {name: a/b}"),
     "setting called channels": with_part("settings: {channels: 1}"),

@@ -21,6 +21,7 @@ import pytest
 from archcalc.errors import LayerError
 from archcalc.formula import Value
 from archcalc.ops import KINDS, OPERATIONS, Op
+from archcalc.ops.regions import CHOSEN
 from archcalc.ops.window import (
     HELD,
     POINTWISE,
@@ -30,6 +31,7 @@ from archcalc.ops.window import (
     Interpolated,
     Nearest,
     Sliding,
+    Somewhere,
 )
 from archcalc.spec.expressions import Expression
 
@@ -523,9 +525,59 @@ NORMALIZATION = [
     row("layernorm", {"affine": False}, (192,), (192,), flops=5 * 192 + 2),
     # Three groups of 64.
     row("groupnorm", {"groups": 3}, (12, 4, 4), (12, 4, 4), params=24, flops=7 * 192 + 6),
+    # At each of 16 positions of 12 channels: 12 squares, 12 additions (epsilon's among them), a
+    # root, 12 divisions and 12 products with the scale (Liu et al. 2016, ParseNet, equation 2).
+    row("l2norm", {}, (12, 4, 4), (12, 4, 4), params=12, flops=16 * (4 * 12 + 1)),
+    row("l2norm", {"affine": False}, (12, 4, 4), (12, 4, 4), flops=16 * (3 * 12 + 1)),
+    row("l2norm", {}, (7,), (7,), params=7, flops=4 * 7 + 1),
     # Krizhevsky et al. 2012, section 3.3, n = 5: 2n + 3 operations an element.
     row("lrn", {"size": 5, "k": 2}, (96, 55, 55), (96, 55, 55), flops=290_400 * 13),
     row("lrn", {"size": 3}, (8,), (8,), flops=8 * 9),
+]
+
+ANCHORS: dict[str, Any] = {"scales": [4, 8], "ratios": [0.5, 1, 2]}  # six at each position
+REGIONS = [
+    # Ren et al. 2015, equation 2, solved for a region: of each of its two axes, the anchor's middle
+    # (+1/2, over the map's size), plus the offset times the anchor's side; the side times an
+    # exponential; half of it; the middle less and plus that: 4 additions, 3 products, 1 division,
+    # 1 exponential.
+    row(
+        "proposals",
+        {"number": 10, **ANCHORS},
+        [(6, 5, 7), (24, 5, 7)],
+        (10, 4),
+        HELD,
+        flops=10 * 2 * (4 + 3 + 1 + 1),
+    ),
+    # Two scores an anchor: that of an object less that of the background, for each of 6*5*7.
+    row(
+        "proposals",
+        {"number": 210, **ANCHORS},
+        [(12, 5, 7), (24, 5, 7)],
+        (210, 4),
+        HELD,
+        flops=210 * 18 + 210,
+    ),
+    row(
+        "proposals",
+        {"number": 1, "scales": 16, "ratios": 1},
+        [(1, 1, 1), (4, 1, 1)],
+        (1, 4),
+        HELD,
+        flops=18,
+    ),
+    # A value between four: 4 products, 3 additions; 3 regions of 4 maps of 2x2.
+    row("roialign", {"size": 2}, [(4, 6, 9), (3, 4)], (3, 4, 2, 2), CHOSEN, flops=3 * 16 * 7),
+    row("roialign", {"size": [7, 1]}, [(4, 6, 9), (1, 4)], (1, 4, 7, 1), CHOSEN, flops=28 * 7),
+    # The mean of 2x2 such values: 4*(4 + 3), 3 additions and a division more (He et al. 2017).
+    row(
+        "roialign",
+        {"size": 2, "samples": 2},
+        [(4, 6, 9), (3, 4)],
+        (3, 4, 2, 2),
+        CHOSEN,
+        flops=3 * 16 * (4 * 7 + 3 + 1),
+    ),
 ]
 
 MAPS, ELEMENTS = (8, 5, 5), 200
@@ -627,6 +679,7 @@ ROWS = [
     *LINEAR,
     *POOLING,
     *NORMALIZATION,
+    *REGIONS,
     *ACTIVATIONS,
     *MOVING,
     *JOINING,
@@ -734,6 +787,19 @@ def test_defaults_are_the_papers_and_pytorchs() -> None:
     }
 
 
+def test_a_number_above_0_or_a_list_of_them_becomes_a_tuple() -> None:
+    """As they are written, decimals exactly."""
+    op = KINDS["proposals"](number=1, scales=4, ratios=[0.5, 1, Fraction(1, 3)])
+    assert op.values() == {
+        "number": 1,
+        "scales": (4,),
+        "ratios": (Fraction(1, 2), 1, Fraction(1, 3)),
+    }
+    assert op == KINDS["proposals"](number=1, scales=(4,), ratios=(0.5, 1, Fraction(1, 3)))
+    assert op != KINDS["proposals"](number=1, scales=[4, 4], ratios=[0.5, 1, Fraction(1, 3)])
+    assert op != KINDS["proposals"](number=1, scales=4, ratios=[1, 0.5, Fraction(1, 3)])
+
+
 def test_ops_differ_with_any_field() -> None:
     ops = {r.op for r in ROWS}
     assert len(ops) == len({(r.op.kind, repr(r.op)) for r in ROWS})
@@ -762,6 +828,16 @@ def test_gates_and_switches_are_held_constant() -> None:
     assert KINDS["multiply"]().windows((MAPS, MAPS)) == (POINTWISE, POINTWISE)
     assert KINDS["maxunpool"](kernel=2).windows(((1, 2), (1, 2)))[1] == HELD
     assert HELD != POINTWISE != WHOLE
+
+
+def test_the_choice_of_regions_is_held_constant_and_they_lie_somewhere() -> None:
+    maps, regions = (4, 6, 9), (3, 4)
+    proposals = KINDS["proposals"](number=3, scales=1, ratios=1)
+    assert proposals.windows(((1, 6, 9), (4, 6, 9))) == (HELD, HELD)
+    window, held = KINDS["roialign"](size=2).windows((maps, regions))
+    assert isinstance(window, Somewhere)
+    assert window.reason == "where the regions lie depends on the data"
+    assert held == HELD
 
 
 def test_an_unpooling_may_be_a_little_smaller() -> None:
@@ -923,6 +999,55 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ),
     ("maxunpool", {"kernel": 2, "size": 8}, [(8, 3), (8, 3)], "size: expected 6, or less than"),
     ("maxunpool", {"kernel": 2, "size": 4}, [(8, 3), (8, 3)], "size: expected 6, or less than"),
+    # regions
+    *(
+        (
+            "proposals",
+            {"number": 1, **ANCHORS},
+            [scores, boxes],
+            "proposals: expected scores and boxes of images of one size, received " + received,
+        )
+        for scores, boxes, received in (
+            ((6, 5, 7), (24, 5, 6), "6x5x7 and 24x5x6"),
+            ((6, 5), (24, 5), "6x5 and 24x5"),
+            ((6,), (24,), "6 and 24"),
+            ((6, 5, 7, 2), (24, 5, 7, 2), "6x5x7x2 and 24x5x7x2"),
+        )
+    ),
+    *(
+        (
+            "proposals",
+            {"number": 1, **ANCHORS},
+            [(scores, 5, 7), (offsets, 5, 7)],
+            (
+                "proposals: expected 6 or 12 scores and 24 offsets of 6 anchors "
+                f"(scales times ratios), received {scores} and {offsets} channels"
+            ),
+        )
+        for scores, offsets in ((18, 24), (5, 24), (6, 25), (12, 48))
+    ),
+    (
+        "proposals",
+        {"number": 211, **ANCHORS},
+        [(6, 5, 7), (24, 5, 7)],
+        "number: expected at most the 210 anchors, received 211",
+    ),
+    ("proposals", {"number": 1, **ANCHORS}, [(6, 5, 7)], "proposals: expected 2 inputs, received"),
+    (
+        "roialign",
+        {"size": 2},
+        [(4, 6), (3, 4)],
+        "roialign: expected a map with height and width, received 4x6",
+    ),
+    (
+        "roialign",
+        {"size": 2},
+        [(4, 6, 9), (3, 5)],
+        "roialign: expected regions of 4 numbers each, such as 300x4, received 3x5",
+    ),
+    ("roialign", {"size": 2}, [(4, 6, 9), (4,)], "such as 300x4, received 4"),
+    ("roialign", {"size": [2, 2, 2]}, [(4, 6, 9), (3, 4)], "size: expected 2 numbers"),
+    ("roialign", {"size": 2}, [(4, 6, 9)], "roialign: expected 2 inputs, received 1"),
     # windows
     ("maxpool", {"kernel": 3, "padding": 2}, [(3, 9, 9)], "at most half the kernel 3, received 2"),
     ("avgpool", {"kernel": 2, "padding": [[0, 2]]}, [(3, 9)], "at most half the kernel 2"),
@@ -1009,6 +1134,31 @@ REFUSED_FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("split", {"parts": 10**6}, "parts: expected at most 10000"),
     ("dropout", {"rate": "half"}, "rate: expected a number"),
     ("leakyrelu", {"slope": -1}, "slope: expected a number of at least 0, received -1"),
+    ("roialign", {"size": 7, "samples": 0}, "samples: expected a whole number of at least 1"),
+    ("roialign", {}, "roialign: expected 'size' (a whole number of at least 1 or a list"),
+    (
+        "proposals",
+        {"number": 1, "scales": 1},
+        "proposals: expected 'ratios' (a number above 0 or a list of them), received none",
+    ),
+    *(
+        ("proposals", {"number": 1, "ratios": 1, "scales": scales}, message)
+        for scales, message in (
+            (0, "scales: expected a number above 0 or a list of them, received 0"),
+            (-1, "received -1"),
+            ([], "received []"),
+            ([4, 0], "received [4, 0]"),
+            ([4, [8]], "received [4, [8]]"),
+            (True, "received true"),
+            ([1, True], "received [1, true]"),
+            ("4", "received '4'"),
+            (["wide"], "received ['wide']"),
+            (None, "received nothing"),
+            (math.inf, "received inf"),
+            ([math.nan], "received [nan]"),
+            ([1] * 10_001, "received [1, 1, 1, 1, 1, 1, 1, 1, ...]"),
+        )
+    ),
 ]
 
 

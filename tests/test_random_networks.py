@@ -221,10 +221,42 @@ def test_every_kind_is_drawn_often() -> None:
         "weights:", "from:", "gate:", "blocks:", "arguments:", "required", "repeat:", "for:",
         "when:", "outputs:", "auxiliary: true", "settings:", "channels", "width", "height", "base",
         "bias: false", "affine: false", "shared: true", ".0", "from: input", "times: 0",
+        "times: channels", "samples:", "scales: [1, 2]", "ratios: [0.5, 1, 2]",
     ],
 )  # fmt: skip
 def test_the_whole_language_is_drawn(part: str) -> None:
     assert sum(part in text for text in specs()) >= 3
+
+
+def sorts_of_parts(graph: Graph) -> set[str]:
+    """What a network has of parts that are applied several times."""
+    scopes = list(graph.root.walk())
+    parts = [scope for scope in scopes if scope.applications is not None]
+    called = {(scope.kind, scope.applications is None) for scope in scopes}
+    entries = [part.entry for part in parts if part.entry is not None]
+    exits = {scope.exit.node for scope in scopes if scope.exit is not None}
+    taken = {(tensor.node, node.scope.level) for node in graph.layers for tensor in node.inputs}
+    taken |= {(output.tensor.node, 0) for output in graph.outputs}
+    deeper = {i for i, level in taken if graph.nodes[i].scope.level > level}
+    found = {
+        "several times": any((part.applications or 0) > 1 for part in parts),
+        "once": any(part.applications == 1 for part in parts),
+        "in another": any(part.level > 1 for part in parts),
+        "on regions": "roialign" in {graph.nodes[entry.node].op.kind for entry in entries},
+        "a block with and without": any((part.kind, True) in called for part in parts),
+        "weights of another": any(node.shared_with and node.scope.level for node in graph.layers),
+        "a layer inside taken outside": bool(deeper - exits),
+    }  # fmt: skip
+    return {name for name, holds in found.items() if holds}
+
+
+def test_parts_applied_several_times_are_drawn_often() -> None:
+    found: Counter[str] = Counter()
+    for text in specs():
+        found.update(sorts_of_parts(checks.graph_of(text)))
+    assert found["several times"] > len(specs()) / 4
+    assert len(found) == 7
+    assert min(found.values()) >= 5, found
 
 
 def test_inputs_of_every_rank_are_drawn() -> None:
@@ -345,7 +377,7 @@ def asked(theirs: Any, shape: tuple[int, ...]) -> None:
 def test_what_can_not_be_is_refused_by_both(name: str) -> None:
     seen = 0
 
-    @drawn(6)
+    @drawn(9)
     @given(RANDOM)
     def check(source: random.Random) -> None:
         nonlocal seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,15 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from archcalc import GraphBuilder, analyze
-from archcalc.analysis.receptive_field import AxisField, Unknown, fields, receptive_fields
+from archcalc.analysis.receptive_field import (
+    HELD_ONLY,
+    OTHER_AXES,
+    AxisField,
+    Unknown,
+    fields,
+    receptive_fields,
+)
 from archcalc.errors import SpecError
-from archcalc.graph import Output, Tensor
+from archcalc.graph import Graph, Output, Tensor
 from archcalc.ops import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from archcalc.graph import Graph
+    from collections.abc import Callable, Iterable, Iterator
 
 # The witness: for every output position, the set of input positions it sees, taken from the
 # definition of each kind and from nothing that archcalc computes. A set of positions is the bits
@@ -76,13 +82,17 @@ def linear(n: int, m: int) -> Callable[[int], set[int]]:
 
 
 class Grower:
-    """Grows a random graph with one spatial axis, and the witness beside it."""
+    """Grows a random graph with one spatial axis, and the witness beside it.
 
-    def __init__(self, seed: str) -> None:
+    With `front`, it is so many signals, and all layers but a few are applied to each of them.
+    """
+
+    def __init__(self, seed: str, front: tuple[int, ...] = ()) -> None:
         self.random = random.Random(seed)
         self.builder = GraphBuilder("random")
+        self.front = front
         self.seen: dict[int, Seen] = {}
-        start = self.builder.input((1, self.random.randint(6, 40)))
+        start = self.builder.input((*front, 1, self.random.randint(6, 40)))
         self.last = self.note(start, lambda i: 1 << i + ORIGIN, frozenset([Fraction(1)]))
 
     def note(
@@ -232,12 +242,26 @@ class Grower:
             x = self.layer(x)
         return x
 
+    def each(self, x: Seen, front: tuple[int, ...]) -> Seen:
+        """Some layers on each of the signals."""
+        if not front:
+            for _ in range(self.random.randint(1, 2 if self.front else 4)):
+                x = self.branches(x) if self.random.random() < 0.4 else self.layer(x)
+            return x
+        for _ in range(self.random.randint(1, 2)):
+            if self.random.random() < 0.3:
+                x = self.pointwise(x)
+            name = f"part{len(self.builder.nodes)}"
+            with self.builder.enter(name, "part", x.tensor, applications=front[0]) as part:
+                x = self.each(x._replace(tensor=self.builder.seen(x.tensor)), front[1:])
+                part.exit = x.tensor
+            x = x._replace(tensor=part.exit)
+        return x
+
     def graph(self) -> Graph:
-        x = self.last
-        for _ in range(self.random.randint(1, 4)):
-            x = self.branches(x) if self.random.random() < 0.4 else self.layer(x)
-        outputs = [Output(f"out{i}", one.tensor) for i, one in enumerate(self.seen.values())]
-        return self.builder.finish(outputs)
+        self.each(self.last, self.front)
+        ends = [self.builder.seen(one.tensor) for one in self.seen.values()]
+        return self.builder.finish([Output(f"out{i}", end) for i, end in enumerate(ends)])
 
 
 def expected(seen: Seen) -> tuple[int, int, bool, bool] | None:
@@ -258,6 +282,16 @@ def is_uniform(seen: Seen, stride: Fraction) -> bool:
     )
 
 
+def check_seen(seen: Seen, field: Any, at: str) -> None:
+    wanted = expected(seen)
+    if wanted is None:
+        assert isinstance(field, Unknown), at
+        return
+    assert isinstance(field, AxisField), at
+    assert (field.size, field.start, field.aligned, field.uniform) == wanted, at
+    assert field.stride in seen.strides, at
+
+
 @pytest.mark.parametrize("block", range(20))
 def test_fields_are_those_of_positions_followed_one_by_one(block: int) -> None:
     for number in range(30):
@@ -267,14 +301,28 @@ def test_fields_are_those_of_positions_followed_one_by_one(block: int) -> None:
         states = receptive_fields(graph)
         for index, seen in grower.seen.items():
             [field] = fields(states[index])
-            wanted = expected(seen)
-            at = f"seed {seed}, {graph.nodes[index]}"
-            if wanted is None:
-                assert isinstance(field, Unknown), at
-                continue
-            assert isinstance(field, AxisField), at
-            assert (field.size, field.start, field.aligned, field.uniform) == wanted, at
-            assert field.stride in seen.strides, at
+            check_seen(seen, field, f"seed {seed}, {graph.nodes[index]}")
+
+
+@pytest.mark.parametrize("front", [(3,), (1,), (2, 3)])
+def test_fields_of_each_of_several_signals_are_those_of_one(front: tuple[int, ...]) -> None:
+    """And of the axes that were channels to a layer on the way, all is seen."""
+    for number in range(60):
+        grower = Grower(f"{front}/{number}", front)
+        graph = grower.graph()
+        states = receptive_fields(graph)
+        for index, seen in grower.seen.items():
+            node = graph.nodes[index]
+            at = f"seed {front}/{number}, {node}"
+            *channels, field = fields(states[index])
+            check_seen(seen, field, at)
+            row = fields(states[index], node.scope.level)
+            assert row == (*channels, field)[node.scope.level :], at
+            if node.scope.level == len(front):
+                assert channels == [None] * len(front), at
+        outside = [node.index for node in graph.layers if not node.scope.level]
+        after = [states[i] for i in outside if i > graph.layers[0].index]
+        assert all(fields(state)[0] is None for state in after)
 
 
 def test_the_random_graphs_are_of_every_sort() -> None:
@@ -380,6 +428,152 @@ def test_a_product_of_gates_alone_sees_nothing_that_is_followed() -> None:
     tensor = builder.add(KINDS["multiply"](gates=(0, 1)), [tensor, tensor], "gated").tensor()
     graph = builder.finish([Output("out", tensor)])
     assert isinstance(last_field(graph)[0], Unknown)
+
+
+# Parts applied several times, by hand.
+
+
+class Building:
+    """Adds layers one after another; `fields` are those of the last, along the row's axes."""
+
+    def __init__(self, *shape: int) -> None:
+        self.builder = GraphBuilder("parts")
+        self.tensor = self.builder.input(shape)
+
+    def add(self, kind: str, *others: Tensor, **own: Any) -> tuple[Any, ...]:
+        """The layer on what the last gives, and on others; its receptive field."""
+        inputs = [self.tensor, *others]
+        name = f"l{len(self.builder.nodes)}"
+        node = self.builder.add(KINDS[kind](**own), inputs, name)
+        self.tensor = node.tensor()
+        graph = Graph("parts", self.builder.nodes, self.builder.root, [])
+        return fields(receptive_fields(graph)[-1], node.scope.level)
+
+    @contextmanager
+    def each(self) -> Iterator[None]:
+        """What is added is applied to each of the tensors along the axis in front."""
+        count, name = self.tensor.shape[0], f"part{len(self.builder.nodes)}"
+        with self.builder.enter(name, "part", self.tensor, applications=count) as part:
+            self.tensor = self.builder.seen(self.tensor)
+            yield
+            part.exit = self.tensor
+        assert part.exit is not None
+        self.tensor = part.exit
+
+
+def test_inside_a_part_the_field_is_along_the_axes_of_one_application() -> None:
+    """3 and 5 before; inside + 2*1 = 5 and 7 at stride 2; + 2*2 = 9 and 11 after it."""
+    net = Building(3, 1, 32, 32)
+    assert net.add("conv", out=3, kernel=(1, 3, 5)) == (
+        AxisField(1, 1, 0), AxisField(3, 1, 0), AxisField(5, 1, 0),
+    )  # fmt: skip
+    with net.each():
+        found = net.add("conv", out=4, kernel=3, stride=2, padding=1)
+        assert found == (AxisField(5, 2, -1), AxisField(7, 2, -1))
+        assert net.add("relu") == found
+    assert net.add("sigmoid") == (None, *found)
+    found = net.add("conv", out=1, kernel=(2, 3, 3))
+    assert found == (None, AxisField(9, 2, -1), AxisField(11, 2, -1))
+
+
+def test_parts_inside_each_other() -> None:
+    net = Building(2, 3, 1, 40)
+    with net.each():
+        assert net.add("conv", out=3, kernel=(1, 3)) == (AxisField(1, 1, 0), AxisField(3, 1, 0))
+        with net.each():
+            assert net.add("conv", out=5, kernel=3, stride=2) == (AxisField(5, 2, 0),)
+        assert net.add("conv", out=3, kernel=(1, 2)) == (None, AxisField(7, 2, 0))
+    assert net.add("conv", out=2, kernel=(1, 1, 2)) == (None, None, AxisField(9, 2, 0))
+
+
+def test_what_leaves_a_part_has_seen_all_of_its_channels() -> None:
+    """Channels are not told apart: also where each layer leaves them so."""
+    net = Building(3, 4, 8, 8)
+    with net.each():
+        assert net.add("relu") == (AxisField(1, 1, 0),) * 2
+    assert net.add("relu") == (None, AxisField(1, 1, 0), AxisField(1, 1, 0))
+
+
+def test_a_part_joined_with_what_went_past_it() -> None:
+    net = Building(3, 4, 8, 8)
+    before = net.tensor
+    with net.each():
+        net.add("conv", out=4, kernel=3, padding=1)
+    found = net.add("add", before)
+    assert found == (None, AxisField(3, 1, -1), AxisField(3, 1, -1))
+
+
+def test_a_part_that_sees_everything() -> None:
+    net = Building(3, 4, 8, 8)
+    with net.each():
+        net.add("flatten")
+        assert net.add("linear", out=5) == (None, None)
+    assert net.add("softmax") == (None, None, None)
+    assert net.add("conv", out=2, kernel=2) == (None, None, None)
+
+
+def test_vectors_in_a_part_have_no_axis_but_their_features() -> None:
+    net = Building(5, 7)
+    with net.each():
+        assert net.add("relu") == (None,)
+        assert net.add("linear", out=3) == (None,)
+
+
+def test_axes_that_are_no_longer_the_inputs() -> None:
+    """Three vectors of 256: a window along these goes along none of the input's axes."""
+    net = Building(3, 4, 8, 8)
+    with net.each():
+        net.add("flatten")
+    assert net.add("conv", out=1, kernel=3) == (None, OTHER_AXES, OTHER_AXES)
+    assert OTHER_AXES.reason == "its axes are not those of the network's input"
+
+
+def regions_of(net: Building, number: int) -> Tensor:
+    """Proposals on the last layer's map, the layers before them left as they are."""
+    image = net.tensor
+    net.add("conv", out=1, kernel=1)
+    scores, net.tensor = net.tensor, image
+    net.add("conv", out=4, kernel=1)
+    boxes, net.tensor = net.tensor, scores
+    assert net.add("proposals", boxes, number=number, scales=2, ratios=1) == (HELD_ONLY,) * 2
+    regions, net.tensor = net.tensor, image
+    return regions
+
+
+def test_where_regions_lie_is_unknown_and_stays_so() -> None:
+    """A linear on all of a region does not see all of the image; nor does what follows."""
+    net = Building(3, 16, 16)
+    net.add("conv", out=4, kernel=3)
+    found = net.add("roialign", regions_of(net, 6), size=5)
+    assert {type(one) for one in found} == {Unknown}
+    assert {one.reason for one in found} == {"where the regions lie depends on the data"}
+    with net.each():
+        for kind, own in (
+            ("conv", {"out": 4, "kernel": 3}),
+            ("maxpool", {"kernel": 2}),
+            ("globalavgpool", {}),
+            ("flatten", {}),
+            ("linear", {"out": 7}),
+        ):
+            assert net.add(kind, **own) == (found[0],), kind  # the last axis alone is theirs
+    for kind in ("relu", "softmax", "flatten"):
+        assert net.add(kind) == found, kind
+    assert net.add("linear", out=2) == found
+
+
+def test_what_sees_regions_and_everything_is_unknown_too() -> None:
+    net = Building(3, 16, 16)
+    image = net.tensor
+    found = net.add("roialign", regions_of(net, 3), size=2)
+    with net.each():
+        net.add("globalavgpool")
+        net.add("flatten")
+    regions, net.tensor = net.tensor, image
+    with net.each():
+        net.add("flatten")
+        net.add("linear", out=3)
+    assert net.add("relu") == (None, None)
+    assert net.add("add", regions) == found
 
 
 def test_absurd_patterns_are_given_up_soon_and_said_to_be_unknown() -> None:
