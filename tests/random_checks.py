@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import Analysis
@@ -232,12 +233,24 @@ class _Poisoned:
             return self.seen[node.inputs[0].node]  # type: ignore[return-value]
         if kind == "maxunpool":
             return self._unpooled(node, module)
+        if kind == "upsample" and node.op.mode == "nearest":
+            return self._repeated(node)
         inputs = [self._input(node, i) for i in range(len(node.inputs))]
         if kind == "upsample":  # a NaN times 0 is a NaN: here seen is what isn't 0
             inputs = [one.isnan().double() for one in inputs]
             return self._along(module(*inputs).abs() > 1e-9)
         found = module(*inputs)
         return self._along((found[0] if isinstance(found, tuple) else found).isnan())
+
+    def _repeated(self, node: Node) -> Tensor:
+        """Nearest upsampling of this axis alone: of two, PyTorch rounds n/m to float32.
+
+        So some sources come out one less than floor(i*n/m) (`gradients._repeating`).
+        """
+        seen = self.seen[node.inputs[0].node]
+        assert seen is not None
+        size = node.facts.outputs[0][1 + self.own]
+        return functional.interpolate(seen.double().unsqueeze(1), size).squeeze(1) > 0
 
     def _input(self, node: Node, i: int) -> Tensor:
         tensor = node.inputs[i]

@@ -153,6 +153,7 @@ class Drawer:
         self.arguments: Fields | None = None  # of the block that is being drawn
         self.blocks: Fields = {}
         self.known: list[Block] = []
+        self.calls: set[str] = set()  # names of blocks, of which some have no layers
         self.scope = Scope([], [], [], [])
 
     # Decisions.
@@ -943,6 +944,7 @@ def call(
         common = how_called(drawer, found)
     entries.append(written(found.name, {**common, **fields}))
     if common.get("name"):
+        drawer.calls.add(common["name"])
         drawer.note(common["name"], out)
         for one in found.inside:
             drawer.note(f"{common['name']}/{one.name}", (*front, *one.shape))
@@ -983,7 +985,8 @@ def new_block(drawer: Drawer, shape: Shape) -> Block:
     drawer.level += 1
     out = drawer.chain(layers, shape, drawer.integer(1, 4))
     drawer.level -= 1
-    arguments, inside = drawer.arguments, drawer.scope.named
+    arguments = drawer.arguments
+    inside = [one for one in drawer.scope.named if one.name not in drawer.calls]
     drawer.scope, drawer.suffix, drawer.arguments = outer
     name = f"block{len(drawer.blocks)}"
     stated = {one: drawer.pick(["required", value]) for one, value in arguments.items()}

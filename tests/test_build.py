@@ -357,12 +357,36 @@ def test_a_detector_in_onnx(tmp_path: Any) -> None:
         torch.testing.assert_close(torch.from_numpy(one), other, rtol=1e-3, atol=1e-3)
 
 
-def test_stepping_gives_what_the_model_gives_layer_by_layer() -> None:
-    graph, model = detector()
+NESTED = """
+input: [2, 3, 4]
+blocks:
+  outer: {layers: [inner: {name: inner, times: 3}, relu]}
+  inner: {layers: [linear: {name: fc, out: 5}, sigmoid]}
+layers:
+  - outer: {name: outer, times: 2}
+  - tanh: {name: whole}
+  - softmax: {name: deep, from: outer/inner/fc}   # out of both at once
+outputs: [whole, deep]
+"""
+
+
+def test_parts_inside_each_other() -> None:
+    model = model_of(NESTED)
+    x = random(7, 2, 3, 4)
+    weight, bias = (model.get_parameter(f"outer.inner.fc.{one}") for one in ("weight", "bias"))
+    found, linear = model(x), x @ weight.T + bias
+    torch.testing.assert_close(found["whole"], linear.sigmoid().relu().tanh())
+    torch.testing.assert_close(found["deep"], linear.softmax(1))
+
+
+@pytest.mark.parametrize("text", [DETECTOR, NESTED], ids=["detector", "nested"])
+def test_stepping_gives_what_the_model_gives_layer_by_layer(text: str) -> None:
+    graph = expand(library.parse(text, "stepped.yaml"))
+    model = build(graph).eval()
     given: list[torch.Tensor] = []
     for _, module in layers(model, graph):
         module.register_forward_hook(lambda *call: given.append(call[2]))
-    x = random(3, 3, 24, 32)
+    x = random(3, *graph.input.facts.outputs[0])
     with torch.no_grad():
         model(x)
         whole, given[:] = given[:], []

@@ -177,6 +177,15 @@ input: [2, 13, 9]
 layers:
 - upsample: {size: [11, 9]}
 """,
+    # what comes out of the part has as many in front, but no axis of the input's
+    "a_part_that_flattens": """
+input: [2, 3, 49]
+blocks:
+  flat: {layers: [flatten]}
+layers:
+- flat: {times: 2}
+- tanh
+""",
     # whole positions, of which rounding made the next one seen with a weight of 1e-14
     "linear_upsampling_at_whole_positions": """
 input: [2, 9]

@@ -171,9 +171,16 @@ def _targets(graph: Graph, seen: Sequence[bool]) -> list[Key]:
         {
             (t.node, t.port)
             for t in ends
-            if t.node and not seen[t.node] and len(graph.nodes[t.node].facts.outputs[t.port]) > 1
+            if t.node and not seen[t.node] and _has_axes(graph, t.node, t.port)
         }
     )
+
+
+def _has_axes(graph: Graph, index: int, port: int) -> bool:
+    """Whether a tensor has the input's axes: no flattened map, alone or in front of others."""
+    node = graph.nodes[index]
+    own = len(node.facts.outputs[port]) + node.scope.level
+    return own > 1 and own == len(graph.input.facts.outputs[0])
 
 
 def _blocks(graph: Graph) -> list[Scope]:
