@@ -171,16 +171,9 @@ def _targets(graph: Graph, seen: Sequence[bool]) -> list[Key]:
         {
             (t.node, t.port)
             for t in ends
-            if t.node and not seen[t.node] and _has_axes(graph, t.node, t.port)
+            if t.node and not seen[t.node] and len(graph.nodes[t.node].facts.outputs[t.port]) > 1
         }
     )
-
-
-def _has_axes(graph: Graph, index: int, port: int) -> bool:
-    """Whether a tensor has the input's axes: no flattened map, alone or in front of others."""
-    node = graph.nodes[index]
-    own = len(node.facts.outputs[port]) + node.scope.level
-    return own > 1 and own == len(graph.input.facts.outputs[0])
 
 
 def _blocks(graph: Graph) -> list[Scope]:
@@ -227,7 +220,7 @@ def _examined(
     targets: list[Target] = []
     for index, port in keys:
         node = graph.nodes[index]
-        target = _target(node, port, states[index][axis])
+        target = _target(graph, node, port, states[index][axis])
         if isinstance(target, Target):
             targets.append(target)
         elif target:
@@ -254,14 +247,19 @@ def _swept(
         yield _compared(target, axis, *hulls)
 
 
-def _target(node: Node, port: int, along: Along) -> Target | str:
-    """What is followed back from a layer, or why nothing is; "" where it sees everything."""
+def _target(graph: Graph, node: Node, port: int, along: Along) -> Target | str:
+    """What is followed back from a layer, or why nothing is; "" where it sees everything.
+
+    "" too where it has not the input's axes: there a part applied several times flattened its own.
+    """
     if along is None:
         return ""
     if isinstance(along, Uneven) and isinstance(along.field, Unknown):
         along = along.field
     if isinstance(along, Unknown):
         return f"archcalc states none: {along.reason}"
+    if len(node.facts.outputs[port]) + node.scope.level != len(graph.input.facts.outputs[0]):
+        return ""
     target = Target(node, port, tracks_of(along), along)
     if 2 * target.period > MOST_ROWS:
         return f"its pattern repeats only after {target.period} positions"
