@@ -12,6 +12,7 @@ from command import run
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
+from zoo import EACH_NETWORK, NETWORKS
 
 import archcalc
 from archcalc.errors import SettingError, SpecError
@@ -24,7 +25,6 @@ from archcalc.pytorch.stepping import Stepper
 from archcalc.spec import library
 from archcalc.spec.expansion import expand
 
-NETWORKS = archcalc.networks()
 EVERY_KIND = (
     "lenet5",
     "zfnet-deconv",
@@ -398,7 +398,7 @@ def test_stepping_gives_what_the_model_gives_layer_by_layer(text: str) -> None:
 # Names and weights.
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", EACH_NETWORK)
 def test_a_state_dict_has_the_names_of_the_spec(name: str) -> None:
     graph = archcalc.analyze(name).graph
     model = archcalc.build(name, device="meta")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from command import bad, good, run
+from zoo import EACH_NETWORK
 
 import archcalc
 from archcalc import networks
@@ -290,7 +291,7 @@ def test_list_leaves_out_broken_files_and_says_so(tmp_path: Path, tiny: str) -> 
 # show, schema, validate.
 
 
-@pytest.mark.parametrize("network", networks())
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_show(network: str) -> None:
     text = good("show", network)
     assert text.startswith(f"{network}: ")

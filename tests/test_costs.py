@@ -6,15 +6,15 @@ import math
 from typing import Any
 
 import pytest
+from zoo import EACH_NETWORK
 
-from archcalc import GraphBuilder, analyze, networks
+from archcalc import GraphBuilder, analyze
 from archcalc.analysis import Analysis
 from archcalc.analysis.costs import NOTHING, Costs, total
 from archcalc.errors import SettingError, SpecError
 from archcalc.graph import Output
 from archcalc.ops import KINDS, OPERATIONS
 
-NETWORKS = networks()
 ADDED = Costs._fields
 
 
@@ -82,7 +82,7 @@ def test_totals_of_lenet5_as_the_paper_gives_them() -> None:
 # Sums.
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_totals_are_the_sum_of_the_layers(network: str) -> None:
     analysis = analyze(network)
     assert analysis.totals.costs == total(row.costs for row in analysis.layers)
@@ -91,9 +91,7 @@ def test_totals_are_the_sum_of_the_layers(network: str) -> None:
         assert getattr(analysis.totals.costs, name) == summed
 
 
-@pytest.mark.parametrize(
-    "network", [pytest.param(n, marks=pytest.mark.slow) if "1202" in n else n for n in NETWORKS]
-)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_blocks_are_the_sum_of_the_layers_under_their_names(network: str) -> None:
     analysis = analyze(network)
     for block in analysis.blocks:
@@ -104,7 +102,7 @@ def test_blocks_are_the_sum_of_the_layers_under_their_names(network: str) -> Non
             assert getattr(block.costs, name) == summed, (block.name, name)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_shares_add_up_to_one(network: str) -> None:
     analysis = analyze(network)
     for name in ("share", "params_share"):

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_explain import EVERYTHING
+from zoo import EACH_NETWORK
 
 import archcalc
-from archcalc import analyze, networks
+from archcalc import analyze
 from archcalc.analysis import Analysis
 from archcalc.api import analyze_all
 from archcalc.errors import ArchcalcError
@@ -138,17 +139,28 @@ def explain_all(analysis: Analysis) -> None:
 
 
 @pytest.mark.parametrize("name", [*SPECS, "everything"])
+def test_mutated_specs_are_looked_at_or_refused(name: str) -> None:
+    accepted_of(name, range(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SPECS, "everything"])
 def test_mutated_specs_are_accepted_or_refused(name: str) -> None:
+    assert 0 < accepted_of(name, range(4, 40)) < 36  # else they are too mild, or too wild
+
+
+def accepted_of(name: str, numbers: range) -> int:
+    """How many of a spec's mutations of these numbers are accepted."""
     text = EVERYTHING if name == "everything" else SPECS[name].read_text("utf-8")
     accepted = 0
-    for number in range(20):
+    for number in numbers:
         pick = random.Random(f"{name}/{number}")
         case = mutated(text, pick)
         try:
             accepted += look_at(case)
         except Exception as error:
             raise AssertionError(f"mutation {name}/{number}:\n{case}") from error
-    assert 0 < accepted < 20  # else the mutations are too mild, or too wild
+    return accepted
 
 
 VALUES: list[Any] = [
@@ -158,7 +170,7 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("network", networks())
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_settings_of_every_sort(network: str) -> None:
     spec = archcalc.load(network)
     for name in spec.settings:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from random_specs import WIDE, draw_spec
 from test_receptive_field import Grower
+from zoo import NETWORKS, with_slow
 
-from archcalc import analyze, networks
+from archcalc import analyze
 from archcalc.analysis import Analysis
 from archcalc.analysis.explain import Explanation, explain
 from archcalc.analysis.receptive_field import AxisField, fields
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from archcalc.analysis.field_way import Path, Step
     from archcalc.analysis.rows import Row
 
-NETWORKS = networks()
 MOST_BLOCKS = 25  # of one network; the blocks of very deep ones are all alike
 
 # One of everything: padding words, dilation, groups, ceil mode, transposed convolutions, switches,
@@ -236,7 +236,7 @@ def last_seen(row: Row, quantity: str) -> int | None:
     return field.start + field.size - 1
 
 
-WITH_SLOW = [pytest.param(n, marks=pytest.mark.slow) if "1202" in n else n for n in ANALYSES]
+WITH_SLOW = with_slow(ANALYSES)
 
 
 @pytest.mark.parametrize("name", WITH_SLOW)
@@ -654,7 +654,7 @@ def check_tex(text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in ANALYSES if "1202" not in name])
+@pytest.mark.parametrize("name", WITH_SLOW)
 def test_latex_is_balanced(name: str) -> None:
     analysis = ANALYSES[name]()
     text = explanations.as_text(explain(analysis), "latex")

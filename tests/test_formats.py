@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from command import bad, good
 from test_explain import ODD_NAMES, cells, check_tex, everything
+from zoo import EACH_NETWORK
 
-from archcalc import analyze, networks
+from archcalc import analyze
 from archcalc.errors import OutputError
 from archcalc.ops import OPERATIONS
 from archcalc.report import study
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from archcalc.report.table import Table
 
-NETWORKS = networks()
 
 # docs/formats.md, version 1. Renaming or removing one of these is a new version.
 TOP = ["schema_version", "network", "settings", "conventions", "layers", "blocks", "totals"]
@@ -223,7 +223,7 @@ def test_json_and_csv_are_the_same_from_the_command(tmp_path: Path) -> None:
 # CSV and pandas.
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_csv_sums_to_the_totals_in_pandas(network: str) -> None:
     analysis = analyze(network)
     frame = pd.read_csv(io.StringIO(as_text(tabulate(analysis), "csv")))
@@ -315,7 +315,7 @@ def table_lines(text: str) -> list[list[str]]:
     return [cells(line) for line in text.splitlines() if line.startswith("|")]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 def test_markdown_rows_have_as_many_cells_as_headings(network: str) -> None:
     table = tabulate(analyze(network))
     rows = table_lines(as_text(table, "markdown"))
@@ -347,7 +347,7 @@ def test_markdown_shows_marks_as_they_are(text: str) -> None:
 # LaTeX.
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 @pytest.mark.parametrize("depth", [1, None])
 def test_latex_is_balanced(network: str, depth: int | None) -> None:
     table = tabulate(analyze(network), depth=depth)

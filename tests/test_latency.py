@@ -314,7 +314,7 @@ def test_the_report_opens_with_the_machine() -> None:
     ran = quickly("profile", "lenet5", "--batch", "1,4", "--top", "3")
     assert (ran.code, ran.err) == (0, "")
     opening = ran.out.splitlines()[0]
-    for part in ("cpu", f"PyTorch {torch.__version__}", "threads", "float32", "20"):
+    for part in ("cpu", f"PyTorch {torch.__version__}", " thread", "float32", "20"):
         assert part in opening
     assert ran.out.count("time by layer") == 2
     assert "The 3 slowest of 14 layers." in ran.out

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_costs import repeated
+from zoo import EACH_NETWORK
 
-from archcalc import GraphBuilder, analyze, networks
+from archcalc import GraphBuilder, analyze
 from archcalc.analysis import Analysis
 from archcalc.analysis.costs import total
 from archcalc.errors import ColumnError, SettingError
@@ -22,8 +23,6 @@ from archcalc.spec import library
 
 if TYPE_CHECKING:
     from archcalc.report.table import Table
-
-NETWORKS = networks()
 
 
 def names(table: Table) -> list[str]:
@@ -70,7 +69,7 @@ def test_a_level_of_blocks_at_a_time() -> None:
     assert names(tabulate(analysis, depth=3)) == names(tabulate(analysis))
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 @pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("depth", [1, 2, 3, None])
 def test_rows_add_up_to_the_totals(network: str, fold: bool, depth: int | None) -> None:
@@ -423,7 +422,7 @@ def test_a_declared_table_can_be_ranked_and_folded() -> None:
 # At a terminal.
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", EACH_NETWORK)
 @pytest.mark.parametrize("options", [{}, {"fold": True}, {"depth": 1}, {"top": 5}])
 def test_default_columns_fit_100_characters(network: str, options: dict[str, Any]) -> None:
     table = tabulate(analyze(network), **options)

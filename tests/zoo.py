@@ -1,0 +1,25 @@
+"""The shipped networks, as parameters of tests that look at each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import archcalc
+from archcalc.spec.expansion import expand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NETWORKS = archcalc.networks()
+MANY = 300  # layers
+LARGE = {name for name in NETWORKS if len(expand(archcalc.load(name)).layers) > MANY}
+
+
+def with_slow(names: Iterable[str]) -> list[Any]:
+    """The names, of which those of networks of many layers are for the slow tests."""
+    return [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in names]
+
+
+EACH_NETWORK = with_slow(NETWORKS)
