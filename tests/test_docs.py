@@ -476,6 +476,72 @@ def test_paths_have_the_documented_keys():
     assert list(found["lengths"][0]) == codes(whole[-1][1])[:3]
 
 
+def test_comparisons_have_the_documented_keys():
+    found = printed_json(None, "compare", "vgg16", "mobilenet")
+    (rows,) = tables(FORMATS, "Comparisons")
+    assert list(found) == ["schema_version", "networks"]
+    stated = {key: codes(row[1]) for key, row in zip(keys(rows), rows, strict=True)}
+    for one in found["networks"]:
+        assert list(one) == list(stated)
+        assert [*one["ratios"], "latency"] == stated["ratios"]
+        assert all(list(figure) == stated["printed"] for figure in one["printed"])
+    assert all(one["printed"] for one in found["networks"])
+
+
+def test_latencies_and_saved_runs_have_the_documented_keys(tmp_path):
+    kept = str(tmp_path / "kept.json")
+    quick = ["--budget", "0.1", "--warmup", "0"]
+    found = printed_json(None, "profile", "lenet5", *quick, "--save", kept)
+    rows, machine = tables(FORMATS, "Latencies")
+    assert list(found) == ["schema_version", "runs"]
+    (own,) = found["runs"]
+    assert list(own) == keys(rows)
+    stated = dict(zip(keys(rows), rows, strict=True))
+    assert list(own["machine"]) == keys(machine)
+    assert list(own["layers"][0]) == codes(stated["layers"][1])
+    assert list(own["roof"]) == codes(stated["roof"][1])[:3]
+    (rows,) = tables(FORMATS, "Saved runs")
+    (saved,) = printed_json(None, "runs", kept)["runs"]
+    assert list(saved) == keys(rows)
+    assert set(keys(machine)) - set(saved["machine"]) == {"host", "load", "tf32"}
+
+
+def columns_of(*arguments):
+    text, code = run([*arguments, "--format", "csv"], None)
+    assert code == 0, text
+    return text.splitlines()[0].split(",")
+
+
+def test_measured_csv_has_the_documented_columns(tmp_path):
+    kept = str(tmp_path / "kept.json")
+    quick = ["--budget", "0.1", "--warmup", "0"]
+    text = text_of(FORMATS).partition("### Latencies")[2].partition("### Saved runs")[0]
+    said = codes(text.rpartition("CSV has a line for each layer:")[2])
+    machine = said[-9:]
+    assert columns_of("profile", "lenet5", *quick) == [*said[:13], *machine]
+    short = columns_of("profile", "lenet5", "--no-layers", *quick, "--save", kept)
+    assert short == said[14:]  # after the option's name
+    saved = codes(text_of(FORMATS).partition("### Saved runs")[2].partition("CSV has")[2])[:9]
+    assert columns_of("runs", kept) == [*saved[:3], *machine, *saved[3:]]
+    compared = columns_of("compare", "lenet5", "--device", "cpu", "--budget", "0.1")
+    assert compared[-9:] == machine
+    measured = {"latency", "latency_ratio", "throughput", "latency_low", "latency_high", "runs"}
+    assert measured <= set(compared)
+
+
+def test_what_tools_count_has_the_documented_keys():
+    found = printed_json(None, "reconcile", "lenet5", "--layers")
+    networks, tools = tables(FORMATS, "Tools")
+    assert list(found) == ["schema_version", "networks"]
+    (own,) = found["networks"]
+    assert list(own) == keys(networks)
+    account = ["counted", "archcalc", "difference", "terms", "unexplained"]
+    assert codes(tools[2][1]) == account
+    for tool in own["tools"]:
+        assert list(tool) == [*keys(tools), "layers"]
+        assert list(tool["mult_adds"]) == account
+
+
 TYPES = {
     "text": str, "list": list, "list of lists": list, "object": dict, "integer": int,
     "number": (int, float), "null": type(None),
@@ -557,14 +623,14 @@ def test_columns_of_other_axes_are_named_as_documented(directory):
     assert (signal["kernel_h"], signal["kernel_w"]) == ("", "3")
 
 
+OF_TABLES = ["terminal", "markdown", "csv", "json", "latex"]
 FORMATS_OF = {
-    "table": ["terminal", "markdown", "csv", "json", "latex"],
-    "list": ["terminal", "markdown", "csv", "json", "latex"],
     "explain": ["terminal", "markdown", "latex", "json"],
-    "reproduce": ["terminal", "markdown", "csv", "json", "latex"],
-    "paths": ["terminal", "markdown", "csv", "json", "latex"],
-    "memory": ["terminal", "markdown", "csv", "json", "latex"],
-}
+    **dict.fromkeys(
+        ["table", "list", "reproduce", "paths", "memory", "compare", "profile", "runs", "verify",
+         "reconcile"], OF_TABLES,
+    ),
+}  # fmt: skip
 
 
 def test_formats_of_each_command_are_the_documented_ones(directory):

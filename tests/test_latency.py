@@ -331,11 +331,14 @@ def test_json_has_every_sample_and_csv_a_line_a_layer() -> None:
     records = list(csv.DictReader(quickly("profile", "lenet5", "-f", "csv").out.splitlines()))
     assert [one["layer"] for one in records] == [one["layer"] for one in own["layers"]]
     assert sum(float(one["time_share"]) for one in records) == pytest.approx(1)
+    assert {one["torch"] for one in records} == {torch.__version__}
     short = list(
         csv.DictReader(quickly("profile", "lenet5", "--no-layers", "-f", "csv").out.splitlines())
     )
     assert len(short) == 1
     assert float(short[0]["low"]) <= float(short[0]["median"]) <= float(short[0]["high"])
+    assert float(short[0]["quartile1"]) <= float(short[0]["quartile3"]) <= float(short[0]["p90"])
+    assert (short[0]["device"], short[0]["dtype"], short[0]["replay"]) == ("cpu", "float32", "")
 
 
 def test_saved_runs_are_compared(tmp_path: Path) -> None:
@@ -375,7 +378,17 @@ def test_saved_runs_of_other_inputs_are_not_compared(tmp_path: Path) -> None:
     table = profiling.saved_table(runs)
     cells = {column.key: [column.get(row) for row in table.rows] for column in table.columns}
     assert cells["input"] == ["3x8x8", "3x8x8", "3x4x4"]
-    assert cells["ratio"] == ["", "0.5x", ""]
+    assert cells["ratio"] == ["", "0.5x, within noise", ""]
+
+
+def test_saved_runs_say_what_is_noise(tmp_path: Path) -> None:
+    apart = kept(median=6.0, low=5.0, high=7.0)
+    close = kept(median=2.5, low=2.0, high=3.5)
+    few = kept(median=6.0, low=5.0, high=7.0, runs=7)
+    table = profiling.saved_table(read_back(tmp_path / "a", kept(), apart, close, few))
+    [ratio] = [column for column in table.columns if column.key == "ratio"]
+    found = [ratio.get(row) for row in table.rows]
+    assert found == ["", "3x", "1.25x, within noise", "3x, too few runs"]
 
 
 def test_saved_runs_say_how_they_were_measured(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from archcalc.report.profiling import (
     duration,
     ended_notes,
     latency_record,
+    machine_columns,
     machine_line,
     uncertainty,
 )
@@ -404,8 +405,23 @@ def _raw_columns(first: Compared, keys: Sequence[str]) -> Iterator[Column]:
         if one.more or key == "latency":
             get = _raw_ratio(one, first)
             yield Column(f"{key}_ratio", f"{key}_ratio", "label", get, "")
+        if key == "latency":
+            yield Column("latency_low", "latency_low", "label", _interval_end(0), "")
+            yield Column("latency_high", "latency_high", "label", _interval_end(1), "")
+            yield Column("runs", "runs", "label", _runs, "")
     for key in filter(keys.__contains__, ACCURACIES):
         yield Column(f"{key}_source", f"{key}_source", "label", _source_of(key), "")
+    if "latency" in keys:
+        yield from machine_columns(lambda row: row.latency and row.latency.machine._asdict())
+
+
+def _interval_end(which: int) -> Callable[[Compared], Any]:
+    """An end of the 95% interval of the median, in seconds."""
+    return lambda row: row.latency.forward.interval[which] if row.latency else ""
+
+
+def _runs(row: Compared) -> Any:
+    return len(row.latency.forward.samples) if row.latency else ""
 
 
 def _raw_ratio(one: _Figure, first: Compared) -> Callable[[Compared], Any]:

@@ -238,40 +238,42 @@ def _saved_columns(first: Mapping[tuple[Any, ...], Saved]) -> tuple[Column, ...]
 
     def ratio(run: Saved) -> str:
         base = first[run.task]
-        return "" if run is base else f"{run.median / base.median:.3g}x"
+        if run is base:
+            return ""
+        return f"{run.median / base.median:.3g}x{_doubt(run, base)}"
 
     return (
         Column("network", "Network", "text", lambda run: run.network, ""),
         Column("input", "Input", "label", _input, ""),
         Column("batch", "Batch", "plain", lambda run: run.batch, ""),
-        Column("machine", "Machine", "text", lambda run: _machine_name(run.machine), ""),
         Column("median", "Median", "label", lambda run: duration(run.median), ""),
         Column("interval", "± 95%", "label", _half_interval, ""),
         Column("throughput", "Inputs/s", "label", lambda run: _three(run.batch / run.median), ""),
         Column("runs", "Runs", "plain", lambda run: run.runs, ""),
         Column("ratio", "of first", "label", ratio, ""),
+        Column("machine", "Machine", "text", lambda run: _machine_name(run.machine), ""),
     )
+
+
+def _doubt(run: Saved, base: Saved) -> str:
+    """Why the ratio of two runs may mean nothing."""
+    from archcalc.pytorch.timing import FEWEST
+
+    if min(run.runs, base.runs) < FEWEST:
+        return ", too few runs"
+    return ", within noise" if run.low <= base.high and base.low <= run.high else ""
 
 
 def _saved_flat(first: Mapping[tuple[Any, ...], Saved]) -> Iterator[Column]:
     """For machines: times in seconds."""
-
-    def column(key: str, get: Callable[[Saved], Any]) -> Column:
-        return Column(key, key, "label", get, "")
-
-    yield column("network", lambda run: run.network)
-    yield column("input", _input)
-    yield column("batch", lambda run: run.batch)
-    for key in _OF_MACHINE:
-        yield column("machine" if key == "name" else key, _of_machine(key))
+    yield _flat("network", lambda run: run.network)
+    yield _flat("input", _input)
+    yield _flat("batch", lambda run: run.batch)
+    yield from machine_columns(lambda run: run.machine)
     for key in ("median", "low", "high", "runs"):
-        yield column(key, attrgetter(key))
-    yield column("throughput", lambda run: run.batch / run.median)
-    yield column("ratio", lambda run: run.median / first[run.task].median)
-
-
-def _of_machine(key: str) -> Callable[[Saved], Any]:
-    return lambda run: run.machine[key]
+        yield _flat(key, attrgetter(key))
+    yield _flat("throughput", lambda run: run.batch / run.median)
+    yield _flat("ratio", lambda run: run.median / first[run.task].median)
 
 
 def _input(run: Saved) -> str:
@@ -483,8 +485,8 @@ def flat_table(found: Sequence[Profiled], top: int | None = None) -> Table:
         return _flat_summary(found)
     rows = [(one, row) for one in found for row in _slowest(list(_layers(one)), top)]
     lines = tuple(Line(pair, 0, pair[1].name, False) for pair in rows)
-    columns = tuple(
-        Column(key, key, "label", _getter(get), "")
+    columns = [
+        _flat(key, _getter(get))
         for key, get in {
             "network": lambda one, row: one.analysis.label,
             "batch": lambda one, row: one.analysis.batch,
@@ -500,8 +502,9 @@ def flat_table(found: Sequence[Profiled], top: int | None = None) -> Table:
             "roof": lambda one, row: "" if row.roof is None else row.roof,
             "bound": lambda one, row: row.bound,
         }.items()
-    )
-    return Table(columns, lines, None, "", (), False, document(found))
+    ]
+    columns += machine_columns(lambda pair: pair[0].latency.machine._asdict())
+    return Table(tuple(columns), lines, None, "", (), False, document(found))
 
 
 def _getter(get: Callable[[Profiled, _Layer], Any]) -> Callable[[Any], Any]:
@@ -510,17 +513,40 @@ def _getter(get: Callable[[Profiled, _Layer], Any]) -> Callable[[Any], Any]:
 
 def _flat_summary(found: Sequence[Profiled]) -> Table:
     lines = tuple(Line(one, 0, one.name, False) for one in found)
-    keys = ("median", "low", "high", "p90", "throughput", "runs", "ended")
-    columns = (
-        Column("network", "network", "label", lambda one: one.analysis.label, ""),
-        Column("batch", "batch", "label", lambda one: one.analysis.batch, ""),
-        *(Column(key, key, "label", _figure(key), "") for key in keys),
-    )
-    return Table(columns, lines, None, "", (), False, document(found))
+    columns = [
+        _flat("network", lambda one: one.analysis.label),
+        _flat("batch", lambda one: one.analysis.batch),
+        *(_flat(key, _figure(key)) for key in ("median", "low", "high")),
+        _flat("quartile1", lambda one: one.latency.forward.quartiles[0]),
+        _flat("quartile3", lambda one: one.latency.forward.quartiles[1]),
+        *(_flat(key, _figure(key)) for key in ("p90", "throughput", "runs", "ended")),
+        _flat("replay", lambda one: one.latency.replay.median if one.latency.replay else ""),
+    ]
+    columns += machine_columns(lambda one: one.latency.machine._asdict())
+    return Table(tuple(columns), lines, None, "", (), False, document(found))
 
 
 def _figure(key: str) -> Callable[[Profiled], Any]:
     return lambda one: latency_record(one.latency)[key]
+
+
+def _flat(key: str, get: Callable[[Any], Any]) -> Column:
+    """A column for machines."""
+    return Column(key, key, "label", get, "")
+
+
+def machine_columns(get: Callable[[Any], Mapping[str, Any] | None]) -> Iterator[Column]:
+    """What a run was measured on, for machines; empty where `get` finds none."""
+    for key in _OF_MACHINE:
+        yield _flat("machine" if key == "name" else key, _item(get, key))
+
+
+def _item(get: Callable[[Any], Mapping[str, Any] | None], key: str) -> Callable[[Any], Any]:
+    def item(row: Any) -> Any:
+        found = get(row)
+        return "" if found is None else found[key]
+
+    return item
 
 
 def latency_record(latency: Latency) -> dict[str, Any]:
@@ -533,6 +559,7 @@ def latency_record(latency: Latency) -> dict[str, Any]:
         "median": latency.forward.median,
         "low": low,
         "high": high,
+        "quartiles": list(latency.forward.quartiles),
         "p90": latency.forward.p90,
         "throughput": latency.throughput,
         "runs": len(latency.forward.samples),
