@@ -140,6 +140,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return "did you mean " + " or ".join(choices[name] for name in near) + "?"
 
 
+SHORT_DTYPES = {
+    "fp64": "float64", "double": "float64", "f64": "float64", "fp32": "float32", "f32": "float32",
+    "single": "float32", "fp16": "float16", "f16": "float16", "half": "float16",
+    "bf16": "bfloat16", "fp8": "float8",
+}  # fmt: skip
+
+
+def dtype_hint(word: str, known: Iterable[str]) -> str | None:
+    """A hint naming the element type that other tools call so, or the nearest known ones."""
+    known = tuple(known)
+    meant = SHORT_DTYPES.get(plain(word))
+    return f"did you mean {meant}?" if meant in known else did_you_mean(word, known)
+
+
 def plain(name: str) -> str:
     """A name without regard to case, `-`, `_` and blanks, as names are matched."""
     return name.casefold().replace("-", "").replace("_", "").replace(" ", "")

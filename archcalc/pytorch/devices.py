@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from archcalc.errors import SettingError, did_you_mean, received
+from archcalc.errors import SettingError, did_you_mean, dtype_hint, received
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second, of /proc/stat
@@ -74,7 +74,7 @@ def find(name: str) -> torch.device:
 def usable(dtype: str, device: torch.device) -> torch.dtype:
     """The dtype, if the device convolves in it; raises SettingError."""
     if dtype not in DTYPES:
-        hint = did_you_mean(dtype, DTYPES)
+        hint = dtype_hint(dtype, DTYPES)
         raise SettingError(
             f"--dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
         )

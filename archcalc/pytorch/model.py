@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from archcalc.errors import LayerError, SettingError, SpecError, did_you_mean, received
+from archcalc.errors import LayerError, SettingError, SpecError, dtype_hint, received
 from archcalc.graph import Node, Scope
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.conv import CONVS, TRANSPOSED_CONVS, TableConv
@@ -162,7 +162,7 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype:
         return getattr(torch, name)  # type: ignore[no-any-return]
     raise SettingError(
         f"--dtype: expected one of {', '.join(DTYPES)}, received {received(name)}",
-        hint=did_you_mean(name, DTYPES),
+        hint=dtype_hint(name, DTYPES),
     )
 
 
