@@ -666,12 +666,12 @@ def test_a_bar_on_a_terminal_only(monkeypatch):
         def isatty(self):
             return True
 
-    from archcalc.cli import _progress
+    from archcalc.cli.streams import progress
 
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
-    assert list(_progress(iter("abc"), 3, "verifying")) == ["a", "b", "c"]
+    assert list(progress(iter("abc"), 3, "verifying")) == ["a", "b", "c"]
     assert "verifying" in stream.getvalue()
 
 

@@ -1,0 +1,102 @@
+"""The command line: parse flags, call the API, hand the result to a writer."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from archcalc import __version__
+from archcalc.cli.built import build, profile, reconcile, runs, verify
+from archcalc.cli.computed import (
+    compare,
+    explain,
+    list_networks,
+    memory,
+    paths,
+    report,
+    reproduce,
+    schema,
+    show,
+    table,
+    validate,
+)
+from archcalc.cli.streams import complain, stdout
+from archcalc.errors import ArchcalcError
+
+app = typer.Typer(
+    name="archcalc",
+    help="What convolutional networks cost, layer by layer, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Handle options that stand before a command."""
+    if version:
+        typer.echo(f"archcalc {__version__}")
+        raise typer.Exit
+
+
+app.command()(table)
+app.command()(explain)
+app.command()(report)
+app.command("list")(list_networks)
+for _command in (
+    reproduce, compare, paths, memory, build, verify, reconcile, profile, runs, show, schema,
+    validate,
+):  # fmt: skip
+    app.command()(_command)
+
+
+def main() -> None:
+    """The whole process: one command, without Python's cycle collector.
+
+    What a command makes it needs until all is printed, so there is hardly any garbage to look for;
+    and when the process ends, the last collection need not take it apart.
+    """
+    gc.disable()
+    code = run()
+    gc.freeze()
+    sys.exit(code)
+
+
+def run() -> str | int | None:
+    """Run the command line: exit code 0, or 2 with a sentence on stderr for what can be mended."""
+    _prepare_streams()
+    code: str | int | None = 0
+    try:
+        with stdout():
+            code = _run()
+    except ArchcalcError as error:
+        complain(error)
+        code = 2
+    return code
+
+
+def _prepare_streams() -> None:
+    """Closed streams go nowhere; characters that an encoding lacks are spelled out."""
+    if sys.__stdout__ is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    if sys.__stderr__ is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _run() -> str | int | None:
+    try:
+        app(prog_name="archcalc")
+    except SystemExit as done:
+        return done.code
+    return 0

@@ -1,0 +1,275 @@
+"""Commands that build the network in PyTorch: to keep it, to check against it, to time it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archcalc.cli.options import (
+    TABLE_FORMATS,
+    BudgetOption,
+    ChannelsLastOption,
+    CompileOption,
+    DeviceOption,
+    FormatOption,
+    InputOption,
+    NetworkArgument,
+    NetworksArgument,
+    OutputOption,
+    PrecisionOption,
+    SetOption,
+    SpecsOption,
+    ThreadsOption,
+    WarmupOption,
+    complete_network,
+    complete_tool,
+)
+from archcalc.cli.streams import (
+    analyses_of,
+    check_targets,
+    chosen_format,
+    progress,
+    progress_bar,
+    shape_of,
+    write_tables,
+)
+from archcalc.errors import SettingError, printable, received
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.report.profiling import Profiled
+
+MANY = 6  # networks that several processes verify sooner than one
+# networks that several processes verify sooner than one
+
+
+def build(
+    network: NetworkArgument,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="FILE.pt, FILE.pt2 or FILE.onnx.",
+            show_default=False,
+        ),
+    ],
+    format_name: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="FORMAT", help="state-dict, pt2 or onnx."),
+    ] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    dtype: Annotated[str, typer.Option("--dtype", help="Type of the weights.")] = "float32",
+    seed: Annotated[int, typer.Option("--seed", help="Of the first weights.")] = 0,
+    specs: SpecsOption = None,
+) -> None:  # fmt: skip
+    """A network as a PyTorch model, in a file."""
+    analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
+    if len(analyses) > 1:
+        raise SettingError(f"build: expected one network, received {len(analyses)}")
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    from archcalc.pytorch import export
+    from archcalc.pytorch.model import build as built
+    from archcalc.report.writers import save_file
+
+    chosen = export.format_of(output, format_name)
+    model = built(analyses[0].graph, dtype=dtype, seed=seed)
+    save_file(output, lambda path: export.FORMATS[chosen](model, path))
+
+
+def verify(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK]...", help="Networks, as for table.",
+            autocompletion=complete_network, show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All networks.")] = False,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", help="Networks at once; one a core.", min=1),
+    ] = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:  # fmt: skip
+    """The arithmetic against the built model and other counters."""
+    from archcalc.api import networks as known
+    from archcalc.api import pair, verify_all
+    from archcalc.report import checks
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    if every == bool(networks):
+        got = "both" if every else "neither"
+        raise SettingError(f"verify: expected networks or --all, received {got}")
+    check_targets(output)
+    asked, found = networks or known(specs=specs or ()), []
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    count, coming = verify_all(
+        asked,
+        processes=processes or _processes(len(asked)),
+        input=shape_of(input_shape),
+        specs=specs or (),
+        settings=dict(pair(text) for text in settings or ()),
+    )
+    try:
+        for one in progress(coming, count, "verifying"):
+            found.append(one)  # noqa: PERF402 - what is finished is kept
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:  # also after an error: what is finished is printed
+        if found:
+            write_tables(checks.tables(found, count, chosen), chosen, output, exact=True)
+    if not all(one.agrees for one in found):
+        raise typer.Exit(1)
+
+
+def _processes(networks: int) -> int:
+    """How many processes are worth their start."""
+    return 1 if networks < MANY else min(os.cpu_count() or 1, networks)
+
+
+def reconcile(
+    networks: NetworksArgument,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tool", "-t", metavar="TOOL", help="A counter; repeatable. All that are installed.",
+            autocompletion=complete_tool, show_default=False,
+        ),
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Differences layer by layer.")] = False,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:  # fmt: skip
+    """Why other counters count otherwise, term by term."""
+    from archcalc.api import reconcile as compared
+    from archcalc.report import reconciliation
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    analyses = analyses_of(networks, settings, input_shape, 1, "float32", specs)
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    check_targets(output)
+    coming = (compared(analysis, tools=tools or ()) for analysis in analyses)
+    found = []
+    try:
+        for one in progress(coming, len(analyses), "counting"):
+            found.append(one)
+            for failure in one.failures:
+                sys.stderr.write(f"archcalc: {printable(failure)}\n")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:  # also after an error: what is finished is printed
+        if found:
+            tables = reconciliation.tables(found, layers, chosen)
+            write_tables(tables, chosen, output, exact=True)
+
+
+def profile(
+    networks: NetworksArgument,
+    device: DeviceOption = "cpu",
+    batch: Annotated[
+        str, typer.Option("--batch", "-b", metavar="N,N", help="Inputs in a batch.")
+    ] = "1",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="float32, float16, bfloat16 or float64.")
+    ] = "float32",
+    threads: ThreadsOption = None,
+    channels_last: ChannelsLastOption = False,
+    compiled: CompileOption = False,
+    layers: Annotated[bool, typer.Option(help="Time every layer, too.")] = True,
+    top: Annotated[int | None, typer.Option("--top", "-n", help="The slowest layers only.")] = None,
+    precision: PrecisionOption = 1.0,
+    budget: BudgetOption = 10.0,
+    warmup: WarmupOption = 3,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", metavar="FILE", help="Keep the runs, with all samples, as JSON."),
+    ] = None,
+) -> None:  # fmt: skip
+    """How long a forward pass takes, and each layer of it, on this machine."""
+    from archcalc.report import profiling
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    if top is not None and top < 1:
+        raise SettingError(f"--top: expected at least 1, received {top}")
+    check_targets(output, save)
+    analyses = [
+        analysis
+        for network in networks
+        for size in _batches(batch)
+        for analysis in analyses_of([network], settings, input_shape, size, dtype, specs)
+    ]
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    from archcalc.pytorch.latency import Options, profiles
+
+    options = Options(
+        device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup
+    )
+    found: list[profiling.Profiled] = []
+    try:
+        with progress_bar("measuring", len(analyses)) as seen:
+            for one in profiles(analyses, options, layers=layers, seen=seen):
+                found.append(profiling.Profiled(*one))  # noqa: PERF401 - what is finished is kept
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:  # also after an error: what is finished is printed
+        if found:
+            _write_profiles(found, chosen, top, output, save)
+
+
+def _batches(text: str) -> list[int]:
+    """The batch sizes of `1,8,32`."""
+    sizes = [size.strip() for size in text.split(",")]
+    if not all(size.isdecimal() and 0 < int(size) < 10**9 for size in sizes):
+        raise SettingError(
+            "--batch: expected whole numbers of at least 1, such as 1,8,32, "
+            f"received {received(text)}"
+        )
+    return list(map(int, sizes))
+
+
+def _write_profiles(
+    found: Sequence[Profiled], chosen: str, top: int | None, output: str | None, save: str | None
+) -> None:
+    """The tables, then the samples; each of the two also where the other can't be written."""
+    from archcalc.report import profiling
+
+    try:
+        write_tables(profiling.tables(found, chosen, top), chosen, output, exact=True)
+    finally:
+        if save:
+            profiling.save(found, save)
+
+
+def runs(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="What 'archcalc profile --save' kept.", show_default=False
+        ),
+    ],
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Saved runs side by side."""
+    from archcalc.report import profiling
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    found = [run for path in files for run in profiling.load(path)]
+    write_tables([profiling.saved_table(found, chosen)], chosen, output, exact=True)

@@ -1,0 +1,417 @@
+"""Commands that compute: none of them imports PyTorch, but `compare` where it measures."""
+
+from __future__ import annotations
+
+import gc
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archcalc.cli.options import (
+    TABLE_FORMATS,
+    BatchOption,
+    BudgetOption,
+    ChannelsLastOption,
+    CompileOption,
+    DtypeOption,
+    ExactOption,
+    FormatOption,
+    InputOption,
+    NetworkArgument,
+    NetworksArgument,
+    OutputOption,
+    PrecisionOption,
+    SetOption,
+    SpecsOption,
+    ThreadsOption,
+    WarmupOption,
+    beginning,
+    complete_counting,
+    complete_network,
+)
+from archcalc.cli.streams import (
+    analyses_of,
+    check_targets,
+    chosen_format,
+    complain,
+    progress_bar,
+    write,
+    write_tables,
+)
+from archcalc.errors import ArchcalcError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.analysis import Analysis
+
+
+def table(
+    network: NetworkArgument,
+    depth: Annotated[
+        int | None, typer.Option("--depth", "-d", help="Levels of blocks to show.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            "-c",
+            metavar="KEY,KEY",
+            help="Columns, 'all', or a table the spec declares: 'paper'.",
+        ),
+    ] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Merge norms and activations into their layer.")
+    ] = False,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="KEY", help="Rank layers by a column.")
+    ] = None,
+    top: Annotated[int | None, typer.Option("--top", "-n", help="Show the largest only.")] = None,
+    counting: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="TOOL",
+            help="Count Mult-Adds and params as a tool does, or as the 'paper'.",
+            autocompletion=complete_counting,
+        ),
+    ] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:
+    """What a network costs, layer by layer."""
+    from archcalc.report.table import tabulate
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    tables = [
+        tabulate(
+            analysis,
+            columns=[key.strip() for key in columns.split(",") if key.strip()] if columns else None,
+            depth=depth,
+            fold=fold,
+            sort=sort,
+            top=top,
+            counting=counting,
+        )
+        for analysis in analyses_of([network], settings, input_shape, batch, dtype, specs)
+    ]
+    write_tables(tables, chosen, output, exact)
+
+
+def explain(
+    network: NetworkArgument,
+    layer: Annotated[
+        str | None,
+        typer.Argument(metavar="[LAYER]", help="A layer or block; a unique part of its name."),
+    ] = None,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """How each number comes about."""
+    from archcalc.analysis.explain import explain as derive
+    from archcalc.report import explanations
+
+    chosen = chosen_format(format_name, output, explanations.NAMES)
+    analyses = analyses_of([network], settings, input_shape, batch, dtype, specs)
+    found = [derive(analysis, layer) for analysis in analyses]  # refused before the first word
+    write(explanations.pieces(chain.from_iterable(found), chosen), output)
+
+
+def report(
+    networks: NetworksArgument,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="FILE.md or FILE.csv.", show_default=False
+        ),
+    ],
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+) -> None:  # fmt: skip
+    """Write the study of networks to a file."""
+    from archcalc.api import reproduce as judged
+    from archcalc.report import study
+
+    chosen = chosen_format(None, output, tuple(study.FORMATS))
+    analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
+    known = {one.spec.network: one.spec for one in analyses if one.spec}
+    verdicts = {name: judged(spec, specs=specs or ()) for name, spec in known.items()}
+    write(study.pieces(analyses, chosen, verdicts), output)
+
+
+def list_networks(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK]...",
+            help="Networks; a listed setting is several: mobilenet@alpha=[1.0,0.5].",
+            autocompletion=complete_network, show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", "-c", metavar="KEY,KEY", help="Columns, as for table."),
+    ] = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:  # fmt: skip
+    """Networks, one line each."""
+    from archcalc.api import analyze, analyze_all
+    from archcalc.report.table import listing
+    from archcalc.spec import library
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    if networks:
+        analyses = [one for name in networks for one in analyze_all(name, specs=specs or ())]
+    else:
+        found = library.networks(specs or (), on_error=complain)
+        analyses = [analyze(spec) for spec in found]
+        analyses.sort(key=lambda one: one.spec.paper.get("year", "") if one.spec else "")
+    keys = [key.strip() for key in columns.split(",")] if columns else None
+    write_tables([listing(analyses, keys)], chosen, output, exact)
+
+
+def reproduce(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK]...", help="Networks whose printed figures are judged.",
+            autocompletion=complete_network, show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All networks, in numbers.")] = False,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:  # fmt: skip
+    """What papers print, against what is computed."""
+    from archcalc.api import reproduce as judged
+    from archcalc.api import reproduce_all
+    from archcalc.report import verdicts
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    if every == bool(networks):
+        got = "both" if every else "neither"
+        raise SettingError(f"reproduce: expected networks or --all, received {got}")
+    if networks:
+        found = {name: judged(name, specs=specs or ()) for name in networks}
+    else:
+        found = reproduce_all(specs=specs or ())
+    write_tables(verdicts.tables(found, every, chosen), chosen, output, exact=True)
+    if any(one.problem for some in found.values() for one in some):
+        raise typer.Exit(1)
+
+
+def compare(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...", help="Networks, as for table; ratios are to the first.",
+            autocompletion=complete_network, show_default=False,
+        ),
+    ],
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", "-c", metavar="KEY,KEY", help="Figures to compare by."),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="KEY", help="The best of a figure first.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="Measure there, too: cpu, cuda, mps."),
+    ] = None,
+    threads: ThreadsOption = None,
+    channels_last: ChannelsLastOption = False,
+    compiled: CompileOption = False,
+    precision: PrecisionOption = 1.0,
+    budget: BudgetOption = 10.0,
+    warmup: WarmupOption = 3,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:  # fmt: skip
+    """Networks side by side."""
+    from archcalc.api import printed_of
+    from archcalc.report.comparison import Compared, comparison, printed_together
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    keys = [key.strip() for key in columns.split(",") if key.strip()] if columns else None
+    if device is None:
+        _refuse_measuring(threads, channels_last, compiled, {*(keys or ()), sort or ""})
+    analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
+    printed = [printed_of(one, specs=specs or ()) for one in analyses]
+    rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
+    comparison(rows, keys, sort)  # refused before anything is measured
+    failed, interrupted = 0, False
+    if device is not None:
+        check_targets(output)
+        options = (device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup)
+        latencies = _latencies(analyses, options)
+        interrupted = not latencies
+        for i, latency in enumerate(latencies):
+            if isinstance(latency, ArchcalcError):
+                complain(latency)
+                failed += 1
+            else:
+                rows[i] = rows[i]._replace(latency=latency)
+    tables = [comparison(rows, keys, sort, chosen, exact=exact)]
+    together = None if chosen in ("csv", "json") else printed_together(printed)
+    write_tables(tables + ([together] if together else []), chosen, output, exact)
+    stopped = (row.latency and row.latency.forward.ended == "interrupted" for row in rows)
+    if interrupted or any(stopped):
+        raise typer.Exit(130)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _latencies(analyses: Sequence[Analysis], options: tuple[Any, ...]) -> list[Any]:
+    """What each takes, measured in turn; or why it can't be. Nothing if that is interrupted."""
+    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    from archcalc.pytorch.latency import Options, interleaved
+
+    try:
+        with progress_bar("measuring", 1) as seen:
+            return list(interleaved(analyses, Options(*options), seen=seen))
+    except KeyboardInterrupt:
+        return []
+
+
+def _refuse_measuring(
+    threads: int | None, channels_last: bool, compiled: bool, keys: set[str]
+) -> None:
+    """What is of a measurement only, where nothing is measured; raises SettingError."""
+    from archcalc.report.comparison import MEASURED
+
+    asked = {
+        "--threads": threads is not None,
+        "--channels-last": channels_last,
+        "--compile": compiled,
+        **{key: key in keys for key in MEASURED},
+    }
+    for name, given in asked.items():
+        if given:
+            raise SettingError(f"{name}: expected together with --device, received without")
+
+
+def paths(
+    network: NetworkArgument,
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """The paths through a residual network, by length."""
+    from archcalc.analysis.paths import paths as followed
+    from archcalc.report.lengths import length_table
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
+    tables = [length_table(analysis, followed(analysis)) for analysis in analyses]
+    write_tables(tables, chosen, output, exact=True)
+
+
+def memory(
+    networks: NetworksArgument,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Activations write over their input at inference.")
+    ] = False,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="sgd, momentum or adam.",
+            autocompletion=lambda incomplete: beginning(incomplete, ("sgd", "momentum", "adam")),
+        ),
+    ] = "momentum",
+    settings: SetOption = None,
+    input_shape: InputOption = None,
+    batch: BatchOption = 1,
+    dtype: DtypeOption = "float32",
+    specs: SpecsOption = None,
+    format_name: FormatOption = None,
+    output: OutputOption = None,
+    exact: ExactOption = False,
+) -> None:
+    """What a network keeps in memory, at inference and in training."""
+    from archcalc.api import memory as kept
+    from archcalc.report.memory import memory_table
+
+    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
+    found = [kept(analysis, in_place=in_place) for analysis in analyses]
+    write_tables([memory_table(found, optimizer, chosen)], chosen, output, exact)
+
+
+def show(
+    network: NetworkArgument,
+    specs: SpecsOption = None,
+    spec_only: Annotated[bool, typer.Option("--spec", help="The spec's text alone.")] = False,
+) -> None:
+    """A network's paper, settings and spec."""
+    from archcalc.api import request
+    from archcalc.report.card import card
+
+    spec, _ = request(network, specs or ())
+    write([spec.text if spec_only else card(spec)], None)
+
+
+def schema(
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+    ] = None,
+) -> None:
+    """The JSON Schema of specs, for editors."""
+    import json
+
+    from archcalc.spec.jsonschema import json_schema
+
+    write([json.dumps(json_schema(), indent=2, ensure_ascii=False), "\n"], output)
+
+
+def validate(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)
+    ],
+) -> None:
+    """Check spec files."""
+    from archcalc.spec import library
+    from archcalc.spec.expansion import expand
+
+    wrong = 0
+    for path in files:
+        try:
+            variants = library.variants(library.read(path, printed=True))
+            for spec in variants:
+                expand(spec)
+        except ArchcalcError as error:
+            wrong += 1
+            complain(error)
+        else:
+            many = "s" * (len(variants) != 1)
+            write([f"{path}: correct, {len(variants)} network{many}\n"], None)
+    if wrong:
+        raise typer.Exit(2)

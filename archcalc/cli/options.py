@@ -1,0 +1,124 @@
+"""Flags that several commands have, and what a shell completes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
+
+
+def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
+    """The words that begin as what was typed."""
+    return [word for word in words if word.startswith(incomplete.lower())]
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """Networks' names."""
+    from archcalc.api import networks
+
+    return beginning(incomplete, networks())
+
+
+def complete_dtype(incomplete: str) -> list[str]:
+    """Element types."""
+    from archcalc.analysis.costs import DTYPES
+
+    return beginning(incomplete, DTYPES)
+
+
+def complete_counting(incomplete: str) -> list[str]:
+    """Ways to count."""
+    from archcalc.report.counting import COUNTINGS
+
+    return beginning(incomplete, COUNTINGS)
+
+
+def complete_tool(incomplete: str) -> list[str]:
+    """Other counters."""
+    from archcalc.analysis.tools import TOOLS
+
+    return beginning(incomplete, TOOLS)
+
+
+NetworkArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A network's name, a spec file, FILE#VARIANT, or NAME@key=value,key=value.",
+        autocompletion=complete_network,
+        show_default=False,
+    ),
+]
+NetworksArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NETWORK...",
+        help="Networks, as for table.",
+        autocompletion=complete_network,
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="A setting; repeatable.", show_default=False
+    ),
+]
+InputOption = Annotated[
+    str | None,
+    typer.Option("--input", "-i", metavar="CxHxW", help="Another input shape: 3x192x192."),
+]
+BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Inputs in a batch.")]
+DtypeOption = Annotated[
+    str, typer.Option("--dtype", help="Element type, for bytes.", autocompletion=complete_dtype)
+]
+SpecsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--specs", metavar="DIR", help="A directory of specs to look in first.", show_default=False
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="terminal, markdown, csv, json or latex.",
+        autocompletion=lambda incomplete: beginning(incomplete, TABLE_FORMATS),
+    ),
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to a file; its suffix tells the format."
+    ),
+]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Exact figures in place of unit prefixes.")
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", help="Of the CPU; as PyTorch has them if left out.")
+]
+ChannelsLastOption = Annotated[
+    bool, typer.Option("--channels-last", help="Images as NHWC in memory.")
+]
+CompileOption = Annotated[bool, typer.Option("--compile", help="Through torch.compile.")]
+PrecisionOption = Annotated[
+    float, typer.Option("--precision", metavar="PERCENT", help="How well to know the median.")
+]
+BudgetOption = Annotated[
+    float, typer.Option("--budget", metavar="SECONDS", help="The most to spend on a network.")
+]
+WarmupOption = Annotated[
+    int,
+    typer.Option("--warmup", help="Passes that don't count, after the first; fewer if very slow."),
+]

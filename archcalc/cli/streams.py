@@ -1,0 +1,170 @@
+"""Between flags and the API: what was asked for, and where results and complaints go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from archcalc.errors import (
+    ArchcalcError,
+    OutputError,
+    SettingError,
+    SpecErrors,
+    printable,
+    received,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from archcalc.analysis import Analysis
+
+
+def analyses_of(
+    networks: Sequence[str],
+    settings: Sequence[str] | None,
+    input_shape: str | None,
+    batch: int,
+    dtype: str,
+    specs: Sequence[str] | None,
+) -> list[Analysis]:
+    """The analyses of all networks asked for, at the settings given to all."""
+    from archcalc.api import analyze_all, pair
+
+    given = dict(pair(text) for text in settings or ())
+    shape = shape_of(input_shape)
+    return [
+        analysis
+        for name in networks
+        for analysis in analyze_all(
+            name, batch=batch, dtype=dtype, input=shape, specs=specs or (), settings=given
+        )
+    ]
+
+
+def shape_of(text: str | None) -> list[int] | None:
+    """The sizes of `3x224x224`; raises SettingError."""
+    if text is None:
+        return None
+    sizes = text.lower().replace("×", "x").split("x")
+    if len(sizes) > 8 or not all(
+        size.isdecimal() and size.isascii() and len(size) < 12 for size in sizes
+    ):
+        raise SettingError(f"--input: expected sizes such as 3x224x224, received {received(text)}")
+    return [int(size) for size in sizes]
+
+
+def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) -> str:
+    """The format asked for, or the output file's; raises OutputError."""
+    from archcalc.errors import did_you_mean
+    from archcalc.report.writers import format_of
+
+    if name is None:
+        return format_of(output, formats) if output else formats[0]
+    if name not in formats:
+        raise OutputError(
+            f"--format: expected one of {', '.join(formats)}, received {received(name)}",
+            hint=did_you_mean(name, formats),
+        )
+    return name
+
+
+def check_targets(*paths: str | None) -> None:
+    """Refuse files that can't be written before anything is measured for them."""
+    from archcalc.report.profiling import check_target
+
+    for path in paths:
+        if path is not None:
+            check_target(path)
+
+
+def write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: bool) -> None:
+    """Tables in a format, to a file or to standard output, where a terminal's have colours."""
+    from archcalc.report import terminal
+    from archcalc.report.writers import pieces
+
+    if chosen in ("csv", "json") and len(tables) > 1:
+        raise SettingError(
+            f"{chosen} holds one network: expected one, received {len(tables)}",
+            hint="'archcalc list' and 'archcalc report' take several",
+        )
+    if chosen == "terminal" and output is None:
+        with stdout() as stream:
+            for i, one in enumerate(tables):
+                stream.write("\n" * (i > 0))
+                terminal.show(one, exact=exact)
+        return
+
+    def parts() -> Iterator[str]:
+        for i, one in enumerate(tables):
+            yield "\n" * (i > 0)
+            yield from pieces(one, chosen, exact)
+
+    write(parts(), output)
+
+
+def write(text: Iterable[str], output: str | None) -> None:
+    """Text to a file, whole or not at all, or to standard output."""
+    if output is None:
+        with stdout() as stream:
+            stream.writelines(map(printable, text))
+        return
+    from archcalc.report.writers import write_file
+
+    write_file(output, text)
+
+
+def progress(items: Iterable[Any], count: int, what: str) -> Iterator[Any]:
+    """The items as they come, on a terminal with a bar on standard error."""
+    if count < 2 or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(file=sys.stderr)
+    yield from track(items, what, total=count, console=console, transient=True)
+
+
+@contextmanager
+def progress_bar(what: str, count: int) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal's stderr, told how many (parts) of `count` are done."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=count)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def stdout() -> Iterator[TextIO]:
+    """Standard output; once its reader has seen enough, silence."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()
+    except OSError as error:
+        _close_stdout()
+        raise OutputError(f"can't write the output: {error.strerror or error}") from None
+
+
+def _close_stdout() -> None:
+    """Let what is still in the buffer go nowhere: there is no one to read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(error: ArchcalcError) -> None:
+    """An error on stderr: each sentence on a line of its own."""
+    from archcalc.report.terminal import styled
+
+    word = "\x1b[1;31merror:\x1b[0m" if styled(sys.stderr) else "error:"
+    lines = error.errors if isinstance(error, SpecErrors) else (error,)
+    for line in lines:
+        sys.stderr.write(f"{word} {line}\n")
