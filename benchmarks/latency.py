@@ -64,8 +64,9 @@ def timed(name: str, device: str, rounds: int) -> tuple[Timing, list[Timing], fl
         theirs: list[float] = []
         looped: list[float] = []
         for _ in range(rounds):
-            calls = max(8, round(SECONDS / prepared.forward()))
-            series.samples += [prepared.forward() for _ in range(calls)]
+            calls = max(8, round(SECONDS / sum(prepared.forward())))
+            for _ in range(calls):
+                series.samples += prepared.forward()
             if prepared.device.type == "cuda":
                 looped += [loop(prepared) for _ in range(8)]
             theirs += timer.blocked_autorange(min_run_time=SECONDS).times
@@ -78,7 +79,7 @@ def timed(name: str, device: str, rounds: int) -> tuple[Timing, list[Timing], fl
 
 def loop(prepared: Prepared) -> float:
     """Seconds of a call, by two events around several calls in a row."""
-    calls = max(1, round(SECONDS / 8 / prepared.forward()))
+    calls = max(1, round(SECONDS / 8 / min(prepared.forward())))
     first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     first.record()
     for _ in range(calls):

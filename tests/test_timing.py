@@ -25,10 +25,10 @@ class Clock:
         monkeypatch.setattr(timing, "perf_counter", lambda: self.now)
 
     def takes(self, seconds: Iterator[float]) -> Series:
-        def sample() -> float:
+        def sample() -> list[float]:
             own = next(seconds)
             self.now += own
-            return own
+            return [own]
 
         return Series(sample, target=0.01)
 
@@ -102,14 +102,25 @@ def test_at_least_one_sample_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {one.ended for one in found} == {BUDGET}
 
 
+def test_several_samples_of_a_call_all_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    def row() -> list[float]:
+        clock.now += 3.0
+        return [1.0, 2.0]
+
+    found, other = measure([Series(row, 1e-9), clock.takes(itertools.cycle([1.0, 2.0]))], budget=9)
+    assert found.samples == (1.0, 2.0) * len(other.samples)
+
+
 def test_samples_are_taken_in_turn() -> None:
     """A B B A: what drifts hits both alike, and so does what the first of a round pays."""
     order: list[str] = []
 
     def sampling(name: str) -> Series:
-        def sample() -> float:
+        def sample() -> list[float]:
             order.append(name)
-            return 1.0
+            return [1.0]
 
         return Series(sample, 0.01)
 

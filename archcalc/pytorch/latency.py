@@ -1,9 +1,9 @@
 """Forward latency of built models, end to end and layer by layer, on CPU and CUDA.
 
 Weights and inputs are random, the mode is evaluation without autograd. Inputs are taken in turn:
-together they take twice the device's last cache, as far as so many are allowed. On CUDA a sample is
-the time between two events on the device's own clock; a replayed CUDA graph of the same pass shows
-what launching costs. Layer times are the differences of stamps in one pass, so that they add up.
+together they take twice the device's last cache, as far as so many are allowed. On CUDA times are
+those between events on the device's own clock (`events`); a replayed CUDA graph of the same pass
+shows what launching costs. Layer times are the differences of stamps in one pass: they add up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import torch
 
 from archcalc.errors import ArchcalcError, SettingError, one_line, received
 from archcalc.pytorch import devices, roofline
+from archcalc.pytorch.events import Row
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import roof
 from archcalc.pytorch.stepping import Stepper
@@ -111,6 +112,7 @@ class Prepared:
         if options.compiled:
             self.model = _compiled(self.model)
         self._turn = 0
+        self._row = Row()
 
     def _inputs(self) -> list[torch.Tensor]:
         shape = self.analysis.batch, *self.analysis.graph.input.facts.outputs[0]
@@ -127,29 +129,21 @@ class Prepared:
 
     # Samples, in seconds.
 
-    def forward(self) -> float:
-        """One forward pass."""
-        return self._timed(lambda: self.model(self.next_input()))
+    def forward(self) -> list[float]:
+        """A forward pass by the clock, or a row of them by a GPU's events."""
+        if self.device.type == "cuda":
+            return self._row.timed(lambda: self.model(self.next_input()))
+        start = perf_counter()
+        self.model(self.next_input())
+        devices.synchronize(self.device)
+        return [perf_counter() - start]
 
-    def sample(self) -> float:
-        """One forward pass; raises SettingError where it can't be."""
+    def sample(self) -> list[float]:
+        """Forward passes; raises SettingError where there can be none."""
         with refused(self.analysis, self.device, self.options.dtype):
             return self.forward()
 
-    def _timed(self, call: Callable[[], object]) -> float:
-        if self.device.type == "cuda":
-            first, last = _event(), _event()
-            first.record()
-            call()
-            last.record()
-            last.synchronize()
-            return float(first.elapsed_time(last)) / 1e3
-        start = perf_counter()
-        call()
-        devices.synchronize(self.device)
-        return perf_counter() - start
-
-    def replay(self) -> Callable[[], float]:
+    def replay(self) -> Callable[[], list[float]]:
         """Samples of a CUDA graph of the forward pass."""
         static = self.inputs[0].clone()
         side: Any = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
@@ -161,30 +155,27 @@ class Prepared:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=side):
             self.model(static)
+        row = Row()
+        return lambda: row.timed(graph.replay, lambda: static.copy_(self.next_input()))
 
-        def sample() -> float:
-            static.copy_(self.next_input())
-            return self._timed(graph.replay)
-
-        return sample
-
-    def stepped(self) -> tuple[Callable[[], float], list[list[float]]]:
+    def stepped(self) -> tuple[Callable[[], list[float]], list[list[float]]]:
         """Samples of passes with stamps, and where the layers' own times are put."""
         stepper = Stepper(self.plain, self.analysis.graph)
         times: list[list[float]] = [[] for _ in stepper.steps]
-        stamps: Callable[[Stepper], list[float]] = self._clock_stamps
+        stamps: Callable[[Stepper], list[list[float]]] = self._clock_stamps
         if self.device.type == "cuda":
-            stamps = partial(self._event_stamps, [_event() for _ in range(len(times) + 1)])
+            stamps = partial(self._event_stamps, Row())
 
-        def sample() -> float:
-            apart = stamps(stepper)
-            for own, seconds in zip(times, apart, strict=True):
-                own.append(seconds)
-            return sum(apart)
+        def sample() -> list[float]:
+            passes = stamps(stepper)
+            for apart in passes:
+                for own, seconds in zip(times, apart, strict=True):
+                    own.append(seconds)
+            return [sum(apart) for apart in passes]
 
         return sample, times
 
-    def _clock_stamps(self, stepper: Stepper) -> list[float]:
+    def _clock_stamps(self, stepper: Stepper) -> list[list[float]]:
         stamps: list[float] = []
 
         def stamp() -> None:
@@ -192,17 +183,18 @@ class Prepared:
             stamps.append(perf_counter())
 
         stepper.run(self.next_input(), stamp)
-        return [b - a for a, b in itertools.pairwise(stamps)]
+        return [[b - a for a, b in itertools.pairwise(stamps)]]
 
-    def _event_stamps(self, events: Sequence[Any], stepper: Stepper) -> list[float]:
-        waiting = iter(events)  # made before: making one takes time, too
+    def _event_stamps(self, row: Row, stepper: Stepper) -> list[list[float]]:
+        passes = [row.events(len(stepper.steps) + 1) for _ in range(row.length)]
+        waiting = itertools.chain.from_iterable(passes)
 
         def stamp() -> None:
             next(waiting).record()
 
-        stepper.run(self.next_input(), stamp)
-        events[-1].synchronize()
-        return [a.elapsed_time(b) / 1e3 for a, b in itertools.pairwise(events)]
+        for _ in passes:
+            stepper.run(self.next_input(), stamp)
+        return row.read(passes)
 
 
 def number_of_inputs(analysis: Analysis, device: torch.device) -> int:
@@ -218,10 +210,6 @@ def _compiled(model: Any) -> Any:
     alone = {"isolate_recompiles": True} if "isolate_recompiles" in known else {}
     compiler: Any = torch.compile  # whose types don't have all of these
     return compiler(model, fullgraph=True, dynamic=False, **alone)
-
-
-def _event() -> Any:
-    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
 def _layout(analysis: Analysis, options: Options) -> torch.memory_format:

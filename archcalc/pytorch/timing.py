@@ -1,8 +1,9 @@
 """Samples of time, taken until their median is known well enough.
 
-One sample is one call, in seconds. The median's confidence interval is that of order statistics,
-which holds for any distribution of the samples: between the l-th and u-th of n sorted samples with
-l = n/2 - 1.96*sqrt(n)/2 and u = 1 + n/2 + 1.96*sqrt(n)/2 lies the true median with 95%.
+One sample is one call, in seconds; a device may take several in a row. The median's confidence
+interval is that of order statistics, which holds for any distribution of the samples: between the
+l-th and u-th of n sorted samples with l = n/2 - 1.96*sqrt(n)/2 and u = 1 + n/2 + 1.96*sqrt(n)/2
+lies the true median with 95%.
 """
 
 from __future__ import annotations
@@ -82,9 +83,9 @@ class Timing(NamedTuple):
 
 
 class Series:
-    """One of several things measured in turn: a call that gives its own seconds."""
+    """One of several things measured in turn: a call that gives its samples, in seconds."""
 
-    def __init__(self, sample: Callable[[], float], target: float) -> None:
+    def __init__(self, sample: Callable[[], Sequence[float]], target: float) -> None:
         self.sample = sample
         self.target = target
         self.samples: list[float] = []
@@ -161,7 +162,7 @@ def _sample(series: Sequence[Series], budget: float, seen: Callable[[float], Non
             told = now
         for one in tuple(order):
             try:
-                one.samples.append(one.sample())
+                one.samples += one.sample()
             except ArchcalcError as error:
                 one.error = error
                 order.remove(one)
