@@ -7,11 +7,13 @@ own clock; the tests of a real one skip where there is none.
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
 import subprocess
 import sys
 import time
+import weakref
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +26,7 @@ from command import run
 import archcalc
 from archcalc.errors import LayerError, OutputError, SettingError
 from archcalc.pytorch import devices, latency, roofline, timing
-from archcalc.pytorch.events import Row
+from archcalc.pytorch.events import Row, Stamps
 from archcalc.pytorch.latency import Options, interleaved, profile
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import Roof
@@ -32,7 +34,7 @@ from archcalc.pytorch.stepping import Stepper
 from archcalc.report import profiling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archcalc.report.table import Table
 
@@ -207,10 +209,12 @@ def test_the_nearer_roof_bounds_a_layer() -> None:
     roof = Roof(flops=1e9, bandwidth=1e8, call=1e-6)
     assert roof.bound(flops=10**9, moved=10**6, seconds=2.0) == (0.5, "arithmetic")
     assert roof.bound(flops=10**6, moved=10**8, seconds=4.0) == (0.25, "memory")
-    share, bound = roof.bound(flops=10, moved=10, seconds=2e-6)
+    share, bound = roof.bound(flops=10, moved=10, seconds=1.6e-6)
     assert bound == "overhead"
-    assert share == pytest.approx(0.05)
-    assert roof.bound(flops=10, moved=10, seconds=1.0)[1] == "overhead"  # however long it takes
+    assert share == pytest.approx(1 / 16)
+    assert roof.bound(flops=10, moved=10, seconds=1.0)[1] == "neither"  # calls don't take so long
+    assert roof.bound(flops=0, moved=150, seconds=1.8e-6)[1] == "memory"  # however short it is
+    assert roof.bound(flops=0, moved=0, seconds=1.0) == (0, "overhead")  # there is nothing else
     assert roof.bound(flops=0, moved=0, seconds=1e-6) == (0, "overhead")
     assert roof.bound(flops=10**9, moved=10**6, seconds=11.0)[1] == "neither"
     assert roof.bound(flops=10**6, moved=10**8, seconds=9.0)[1] == "memory"
@@ -750,6 +754,50 @@ def test_running_out_of_memory_is_one_sentence(
     assert "1.00 ms" in ran.out
 
 
+def test_what_was_free_is_told_as_it_was_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a network takes itself is not free any more when it runs out of memory."""
+    free = iter([40 * 10**9])
+    monkeypatch.setattr(devices, "free_bytes", lambda _: next(free, 10**5))
+
+    def fails(_: latency.Prepared) -> list[float]:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(latency.Prepared, "forward", fails)
+    found = interleaved([archcalc.analyze("resnet18", batch=64)], QUICK)
+    assert "which ran out of memory" in str(found[0])
+    assert "of 40,000,000,000 that were free" in str(found[0])
+
+
+def test_one_that_ran_out_of_memory_holds_none_while_the_other_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forward, held, alive = latency.Prepared.forward, [], []
+
+    def fails(self: latency.Prepared) -> list[float]:
+        if self.analysis.label == "lenet5" and held:
+            activation = torch.empty(10)
+            held.extend([weakref.ref(activation), weakref.ref(self.plain)])
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        if self.analysis.label == "lenet5":
+            held.append(weakref.ref(self.inputs[0]))
+            return [1e-3]
+        alive.append(len(held) > 1 and sum(one() is not None for one in held))
+        return forward(self)
+
+    monkeypatch.setattr(latency.Prepared, "forward", fails)
+    monkeypatch.setattr(timing.Series, "warm_up", lambda self, *_: self.sample())
+    gc.disable()  # what only a cycle holds would be held for long
+    try:
+        networks = [archcalc.analyze(name) for name in ("lenet5", "resnet20")]
+        lost, kept = interleaved(networks, QUICK._replace(budget=0.2, target=1e-9))
+    finally:
+        gc.enable()
+    assert isinstance(lost, SettingError)
+    assert isinstance(kept, latency.Latency)
+    assert len(alive) > 5
+    assert not any(alive)
+
+
 def test_running_out_of_memory_later_loses_no_other_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -780,11 +828,47 @@ def test_a_cuda_graph_that_cannot_be_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(latency.Prepared, "replay", fails)
     analysis = archcalc.analyze("lenet5")
+    assert profile(analysis, QUICK, layers=False).forward.ended == "precise"
     found = profile(analysis, QUICK)
     assert found.replay is None
     assert found.layers
     table = profiling.summary_table([profiling.Profiled(analysis, found, None)])
     assert any("operation not permitted when stream is capturing)" in one for one in table.caption)
+
+
+def test_a_cuda_graph_that_cannot_be_replayed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCuda(monkeypatch)
+
+    def fails() -> None:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(fake, "replay", fails)
+    for layers in (False, True):
+        found = profile(archcalc.analyze("lenet5"), QUICK, layers=layers)
+        assert found.replay is None
+        assert found.no_replay == "CUDA error: out of memory"
+        assert found.forward.ended == "precise"
+
+
+def test_a_device_that_is_there_but_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable\nmore")
+
+    monkeypatch.setattr(devices.torch, "empty", fails)
+    ran = run("profile", "lenet5", "--device", "cpu")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "error: --device: expected one that can be used, received cpu "
+        "(CUDA error: all CUDA-capable devices are busy or unavailable)\n"
+    )
+
+
+def test_a_model_that_is_there_already_is_taken() -> None:
+    analysis = archcalc.analyze("lenet5")
+    model = build(analysis.graph)
+    found = profile(analysis, QUICK._replace(dtype="bfloat16"), layers=False, model=model)
+    assert found.forward.samples
+    assert {one.dtype for one in model.parameters()} == {torch.bfloat16}
 
 
 def test_what_cannot_be_compiled_is_one_sentence(
@@ -848,11 +932,14 @@ class FakeCuda:
         self.now = 0.0
         self.idle = True
         self.replays = 0
-        self.captured = False
+        self.captured = 0.0
         self.device: object = None
         fake = SimpleNamespace(
             Stream=lambda _: SimpleNamespace(wait_stream=lambda _: None),
-            current_stream=lambda _: SimpleNamespace(wait_stream=lambda _: None),
+            current_stream=lambda _=None: SimpleNamespace(wait_stream=lambda _: None),
+            set_stream=lambda _: None,
+            _sleep=self.held,
+            get_device_capability=lambda _: (9, 0),
             stream=self.nothing,
             CUDAGraph=lambda: SimpleNamespace(replay=self.replay),
             graph=self.capture,
@@ -864,6 +951,7 @@ class FakeCuda:
         device = SimpleNamespace(type="cuda")
         monkeypatch.setattr(latency.torch, "cuda", fake)
         monkeypatch.setattr(devices, "find", lambda _: device)
+        monkeypatch.setattr(devices, "touch", lambda _: None)
         monkeypatch.setattr(devices, "usable", lambda *_: torch.float32)
         monkeypatch.setattr(devices, "place", lambda x, *_: x)
         monkeypatch.setattr(devices, "free_bytes", lambda _: 10**12)
@@ -882,12 +970,13 @@ class FakeCuda:
 
     @contextmanager
     def capture(self, _: object, stream: object) -> Iterator[None]:
-        self.captured = True
+        start, self.idle = self.now, False
         yield
+        self.captured = (self.now - start) / 28  # milliseconds that a replay takes
 
     def replay(self) -> None:
         self.replays += 1
-        self.runs(0.05)
+        self.runs(self.captured)
 
     def runs(self, milliseconds: float) -> None:
         self.now += milliseconds + 5 * self.idle
@@ -896,10 +985,14 @@ class FakeCuda:
     def waits(self) -> None:
         self.idle = True
 
+    def held(self, cycles: int) -> None:
+        self.now += cycles / 2e6
+        self.idle = False
+
     def event(self) -> Any:
         event = SimpleNamespace(at=None, synchronize=self.waits)
 
-        def record() -> None:
+        def record(_: object) -> None:
             assert self.device is not None  # events are of the current device's stream
             event.at = self.now
 
@@ -935,26 +1028,78 @@ def test_cuda_is_timed_by_its_own_events(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_passes_on_cuda_follow_each_other_without_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeCuda(monkeypatch)
     fake.device = "current"
+    row, calls = Row(), 0
+
+    def taking(milliseconds: float) -> Callable[[], None]:
+        def call() -> None:
+            nonlocal calls
+            calls += 1
+            fake.runs(milliseconds)
+
+        return call
+
+    assert row.timed(taking(1.0)) == [pytest.approx(6e-3)]  # none is known to be short yet
+    calls = 0
+    assert row.timed(taking(1.0)) == [pytest.approx(1e-3)] * 2  # ten milliseconds, but the first
+    assert calls == 3
+    row.timed(taking(1.0))
+    assert (row.length, row.together) == (1 + 10, 1)
+    row.timed(taking(50.0))
+    assert (row.length, row.together) == (1, 1)
+    row.timed(taking(0.3))
+    assert row.timed(taking(0.3)) == [pytest.approx(0.3e-3)] * 2
+    assert (row.length, row.together) == (1 + 9, 4)  # 1.2 milliseconds
+    calls = 0
+    assert row.timed(taking(0.3)) == [pytest.approx(0.3e-3)] * 9
+    assert calls == 40
+    row.timed(taking(1e-4))
+    assert (row.length, row.together) == (1 + 32, 64)
+
+
+def test_no_event_is_made_while_time_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCuda(monkeypatch)
+    fake.device = "current"
+    made: list[float] = []
+    events = fake.event
+    monkeypatch.setattr(fake, "event", lambda: made.append(fake.now) or events())
     row = Row()
-    calls: list[str] = []
+    row.timed(lambda: fake.runs(20.0))
+    assert made == [0.0, 0.0]
+    row.timed(lambda: fake.runs(20.0))
+    assert len(made) == 2
 
-    def call() -> None:
-        calls.append("call")
-        fake.runs(1.0)
 
-    assert row.timed(call) == [pytest.approx(6e-3)]  # none is known to be short yet
-    assert row.length == 1 + 2  # so that two take ten milliseconds, and one more
-    calls.clear()
-    found = row.timed(call, lambda: calls.append("before"))
-    assert found == [pytest.approx(1e-3)] * 2  # but the first
-    assert calls == ["before", "call"] * 3
-    assert row.length == 1 + 10
-    assert row.timed(lambda: fake.runs(50.0)) == [pytest.approx(50e-3)] * 10
-    assert row.length == 1
-    assert row.timed(lambda: fake.runs(1e-6))[0] > 5e-3
-    assert row.length == 1 + 2
-    row.timed(lambda: fake.runs(1e-6))
-    assert row.length == 1 + 32
+def test_layers_on_cuda_are_queued_before_they_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stamps that take 0.01 ms each of the device's time; launching is held back meanwhile."""
+    fake = FakeCuda(monkeypatch)
+    fake.device = "current"
+    held: list[int] = []
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda n: held.append(n) or fake.held(n))
+    event = fake.event
+
+    def slow() -> Any:
+        one = event()
+        record = one.record
+
+        def recorded(stream: object) -> None:
+            fake.now += 0.01
+            record(stream)
+
+        one.record = recorded
+        return one
+
+    monkeypatch.setattr(fake, "event", slow)
+
+    def run(stamp: Callable[[], object]) -> None:
+        stamp()
+        for milliseconds in (0.1, 0.0, 0.3):
+            fake.runs(milliseconds)
+            stamp()
+
+    stamps = Stamps(4)
+    for _ in range(3):
+        assert stamps.timed(run) == pytest.approx([1e-4, 0.0, 3e-4], abs=1e-9)
+    assert held[-1] < held[0]  # launching took less than was feared
 
 
 def test_a_cuda_report_shows_what_launching_costs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -986,6 +1131,7 @@ def test_a_roof_rounds_as_convolutions_do(
     monkeypatch: pytest.MonkeyPatch, kind: str, tf32: bool, expected: str
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
     with roofline.as_convolutions(torch.device(kind)):
         assert torch.get_float32_matmul_precision() == expected
     assert torch.get_float32_matmul_precision() == "highest"
@@ -997,4 +1143,4 @@ def test_real_cuda() -> None:
     assert found.replay is not None
     assert found.replay.median <= 1.1 * found.forward.median
     total = sum(one.seconds for one in found.layers)
-    assert total == pytest.approx(found.forward.median, rel=0.5)
+    assert total == pytest.approx(found.replay.median, rel=0.3)

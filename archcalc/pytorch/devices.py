@@ -7,7 +7,7 @@ import platform
 from functools import cache
 from pathlib import Path
 from time import sleep
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -17,6 +17,13 @@ DTYPES = ("float32", "float16", "bfloat16", "float64")
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second, of /proc/stat
 FEWEST_TICKS = 20  # of all cores together, to tell a load from
 BUSY = 0.3  # of the cores, with other work: too much to time anything beside it
+
+
+# How allocators, of the CPU and of GPUs, and their libraries say that there is no memory left.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+
+
+Placed = TypeVar("Placed", torch.Tensor, torch.nn.Module)
 
 
 class Machine(NamedTuple):
@@ -71,6 +78,25 @@ def find(name: str) -> torch.device:
     )
 
 
+def is_memory(error: Exception) -> bool:
+    """Whether an error says that there is no memory left."""
+    said = any(words in str(error) for words in NO_MEMORY)
+    return said or isinstance(error, torch.OutOfMemoryError)
+
+
+def touch(device: torch.device) -> None:
+    """Use a device for the first time; raises SettingError where it is there, but can't be used."""
+    try:
+        torch.empty(1, device=device)
+    except RuntimeError as error:
+        raise _unusable(device, error) from None
+
+
+def _unusable(device: torch.device, error: Exception) -> SettingError:
+    reason = str(error).strip().splitlines()[0]
+    return SettingError(f"--device: expected one that can be used, received {device} ({reason})")
+
+
 def usable(dtype: str, device: torch.device) -> torch.dtype:
     """The dtype, if the device convolves in it; raises SettingError."""
     if dtype not in DTYPES:
@@ -79,10 +105,13 @@ def usable(dtype: str, device: torch.device) -> torch.dtype:
             f"--dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
         )
     kind: torch.dtype = getattr(torch, dtype)
+    touch(device)
     try:
         x = torch.ones(1, 1, 3, 3, device=device, dtype=kind)
         torch.nn.functional.conv2d(x, x)
     except (RuntimeError, TypeError) as error:
+        if is_memory(error):
+            raise _unusable(device, error) from None
         reason = str(error).strip().splitlines()[0]
         raise SettingError(
             f"--dtype: expected one that {device} computes in, received {received(dtype)} "
@@ -164,8 +193,8 @@ def cache_bytes(device: torch.device) -> int:
     return max(sizes)
 
 
-def place(x: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """A tensor on the device, in the dtype."""
+def place(x: Placed, device: torch.device, dtype: torch.dtype) -> Placed:
+    """A tensor on the device, in the dtype; or a model, which is changed."""
     return x.to(device, dtype)
 
 

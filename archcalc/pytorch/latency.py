@@ -22,11 +22,11 @@ import torch
 
 from archcalc.errors import ArchcalcError, SettingError, one_line, received
 from archcalc.pytorch import devices, roofline
-from archcalc.pytorch.events import Row
+from archcalc.pytorch.events import Row, Stamps
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import roof
 from archcalc.pytorch.stepping import Stepper
-from archcalc.pytorch.timing import INTERRUPTED, Series, Timing, measure
+from archcalc.pytorch.timing import INTERRUPTED, Series, Timing, bare, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,8 +39,6 @@ MOST_ROTATED = 2**29  # bytes of inputs that are taken in turn, and their number
 MOST_INPUTS = 512
 MOST_THREADS = 1024
 COMPILERS = ("torch._dynamo", "torch._inductor")  # whose errors torch.compile raises
-# How allocators, of the CPU and of GPUs, and their libraries say it.
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 LACKING = "not implemented for"  # so a kernel says that it lacks a dtype
 
 
@@ -74,7 +72,8 @@ class Latency(NamedTuple):
 
     `replay` is that of a CUDA graph, or `no_replay` says why there is none; `layers` are those of
     `stepped`, passes with a stamp after each layer, whose samples were taken in turn with those of
-    `forward`. `first` are the seconds of the first pass, which compiles or chooses algorithms.
+    `forward`. `first` are the seconds of the first pass, which compiles or chooses algorithms, and
+    `together` is of how many passes each sample of `forward` is the mean.
     """
 
     network: str
@@ -86,6 +85,7 @@ class Latency(NamedTuple):
     layers: tuple[LayerTime, ...] = ()
     no_replay: str = ""
     first: float = 0.0
+    together: int = 1
 
     @property
     def throughput(self) -> float:
@@ -96,17 +96,22 @@ class Latency(NamedTuple):
 class Prepared:
     """A model on its device with inputs to take in turn."""
 
-    def __init__(self, analysis: Analysis, options: Options) -> None:
+    def __init__(
+        self, analysis: Analysis, options: Options, model: torch.nn.Module | None = None
+    ) -> None:
+        """`model` is one of the same graph that may be taken in place of a new one, and changed."""
         self.analysis = analysis
         self.device = devices.find(options.device)
         self.dtype = devices.usable(options.dtype, self.device)
         self.options = options
-        _check_memory(analysis, self.device)
-        with refused(analysis, self.device, options.dtype):
-            model = build(analysis.graph, device=self.device, dtype=self.dtype).eval()
+        self._free = devices.free_bytes(self.device)
+        _check_memory(analysis, self.device, self._free)
+        with refused(analysis, self.device, options.dtype, self._free):
+            if model is None:
+                model = build(analysis.graph, device=self.device, dtype=self.dtype)
             self.layout = _layout(analysis, options)
-            to: Any = model.to  # whose types lack memory_format
-            self.model = to(memory_format=self.layout)
+            placed: Any = devices.place(model.eval(), self.device, self.dtype)
+            self.model = placed.to(memory_format=self.layout)  # which its types lack
             self.inputs = self._inputs()
         self.plain = self.model
         if options.compiled:
@@ -139,62 +144,74 @@ class Prepared:
         return [perf_counter() - start]
 
     def sample(self) -> list[float]:
-        """Forward passes; raises SettingError where there can be none."""
-        with refused(self.analysis, self.device, self.options.dtype):
-            return self.forward()
+        """Forward passes; raises SettingError where there can be none, and then holds nothing."""
+        try:
+            with refused(self.analysis, self.device, self.options.dtype, self._free):
+                return self.forward()
+        except ArchcalcError as error:
+            self.release()
+            raise bare(error) from None
 
     def replay(self) -> Callable[[], list[float]]:
-        """Samples of a CUDA graph of the forward pass."""
-        static = self.inputs[0].clone()
+        """Samples of a CUDA graph of the forward pass.
+
+        It holds several passes where one is short, of inputs that are taken in turn, too.
+        """
+        count = min(max(2, self._row.together), len(self.inputs))
+        inputs = [self.next_input() for _ in range(count)]
+        before: Any = torch.cuda.current_stream(self.device)
         side: Any = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream(self.device))
+        side.wait_stream(before)
         with torch.cuda.stream(side):
             for _ in range(3):
-                self.model(static)
-        torch.cuda.current_stream(self.device).wait_stream(side)
+                self.model(inputs[0])
+        before.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=side):
-            self.model(static)
+        try:
+            with torch.cuda.graph(graph, stream=side):
+                for x in inputs:
+                    self.model(x)
+        finally:
+            torch.cuda.set_stream(before)  # which a capture that fails leaves as it was in it
         row = Row()
-        return lambda: row.timed(graph.replay, lambda: static.copy_(self.next_input()))
+        return lambda: [seconds / count for seconds in row.timed(graph.replay)]
 
     def stepped(self) -> tuple[Callable[[], list[float]], list[list[float]]]:
         """Samples of passes with stamps, and where the layers' own times are put."""
         stepper = Stepper(self.plain, self.analysis.graph)
         times: list[list[float]] = [[] for _ in stepper.steps]
-        stamps: Callable[[Stepper], list[list[float]]] = self._clock_stamps
+        stamps = self._clock_stamps
         if self.device.type == "cuda":
-            stamps = partial(self._event_stamps, Row())
+            stamps = Stamps(len(times) + 1).timed
 
         def sample() -> list[float]:
-            passes = stamps(stepper)
-            for apart in passes:
-                for own, seconds in zip(times, apart, strict=True):
-                    own.append(seconds)
-            return [sum(apart) for apart in passes]
+            x = self.next_input()
+            apart = stamps(lambda stamp: stepper.run(x, stamp))
+            for own, seconds in zip(times, apart, strict=True):
+                own.append(seconds)
+            return [sum(apart)]
 
         return sample, times
 
-    def _clock_stamps(self, stepper: Stepper) -> list[list[float]]:
+    def _clock_stamps(self, run: Callable[[Callable[[], object]], object]) -> list[float]:
         stamps: list[float] = []
 
         def stamp() -> None:
             devices.synchronize(self.device)
             stamps.append(perf_counter())
 
-        stepper.run(self.next_input(), stamp)
-        return [[b - a for a, b in itertools.pairwise(stamps)]]
+        run(stamp)
+        return [b - a for a, b in itertools.pairwise(stamps)]
 
-    def _event_stamps(self, row: Row, stepper: Stepper) -> list[list[float]]:
-        passes = [row.events(len(stepper.steps) + 1) for _ in range(row.length)]
-        waiting = itertools.chain.from_iterable(passes)
+    @property
+    def together(self) -> int:
+        """Of how many passes a sample is the mean."""
+        return self._row.together
 
-        def stamp() -> None:
-            next(waiting).record()
-
-        for _ in passes:
-            stepper.run(self.next_input(), stamp)
-        return row.read(passes)
+    def release(self) -> None:
+        """Give back what the model and the inputs take."""
+        self.model = self.plain = None
+        self.inputs = []
 
 
 def number_of_inputs(analysis: Analysis, device: torch.device) -> int:
@@ -229,22 +246,24 @@ def profile(
     options: Options = Options(),  # noqa: B008 - immutable
     *,
     layers: bool = True,
+    model: torch.nn.Module | None = None,
     seen: Callable[[float], None] = lambda share: None,
 ) -> Latency:
     """The latency of one network at the analysis' batch size.
 
-    `seen` is told the share of the work that is done. Raises SettingError for a device, dtype or
-    batch that can't be.
+    `seen` is told the share of the work that is done. `model` is one that `build` made of the
+    same graph, to be taken in place of a new one, and moved to the device and dtype. Raises
+    SettingError for a device, dtype or batch that can't be.
     """
     device = devices.find(options.device)
-    with settled(options), refused(analysis, device, options.dtype):
-        prepared = Prepared(analysis, options)
+    with settled(options), refused(analysis, device, options.dtype, devices.free_bytes(device)):
+        prepared = Prepared(analysis, options, model)
         series = [Series(prepared.forward, options.target)]
         times: list[list[float]] = []
         if layers:
             sample, times = prepared.stepped()
             series.append(Series(sample, options.target))
-        first, *_ = (one.warm_up(_warmup(options), options.warmup) for one in tuple(series))
+        first, *_ = (one.warm_up(_warmup(prepared), options.warmup) for one in tuple(series))
         no_replay = _add_replay(prepared, series) if prepared.device.type == "cuda" else ""
         for own in times:
             own.clear()
@@ -258,12 +277,16 @@ def profile(
 
 def _add_replay(prepared: Prepared, series: list[Series]) -> str:
     """A CUDA graph to measure, too; where there can be none, why."""
+    eager = tuple(series)
     try:
         series.append(Series(prepared.replay(), prepared.options.target))
-        series[-1].warm_up(_warmup(prepared.options), prepared.options.warmup)
+        series[-1].warm_up(_warmup(prepared), prepared.options.warmup)
     except RuntimeError as error:  # what can't be captured, or needs more memory than eager passes
-        del series[2:]
+        series[:] = eager
         return one_line(str(error).strip().splitlines()[0])
+    finally:
+        for one in eager:  # capturing took from PyTorch the memory that it held for them
+            one.sample()
     return ""
 
 
@@ -296,7 +319,7 @@ def _roof(machine: Machine, device: torch.device, dtype: torch.dtype) -> Roof:
     try:
         return roof(machine, device, dtype)
     except RuntimeError as error:
-        if not _is_memory(error):
+        if not devices.is_memory(error):
             raise
         free = devices.free_bytes(device) or 0
         raise SettingError(
@@ -321,6 +344,7 @@ def _latency(
         where._replace(load=max(where.load, load)),
         timings[0],
         replay=timings[-1] if replayed else None,
+        together=prepared.together,
     )
     if not times:
         return found
@@ -349,14 +373,14 @@ def interleaved(
             try:
                 ready.append((i, *_warm(analysis, options)))
             except ArchcalcError as error:
-                found[i] = _bare(error)
+                found[i] = bare(error)
         series = [Series(prepared.sample, options.target) for _, prepared, _ in ready]
         watch = devices.Watch()
         timings = measure(series, budget=options.budget * len(ready), seen=seen) if ready else []
         load = watch.load()
     for (i, prepared, first), timing, one in zip(ready, timings, series, strict=True):
         if one.error is not None:
-            found[i] = _bare(one.error)
+            found[i] = bare(one.error)
         else:
             found[i] = _latency(prepared, [timing], [], load)._replace(first=first)
     return found
@@ -365,18 +389,13 @@ def interleaved(
 def _warm(analysis: Analysis, options: Options) -> tuple[Prepared, float]:
     """A network ready to be sampled, and the seconds of its first pass."""
     prepared = Prepared(analysis, options)
-    return prepared, Series(prepared.sample, 1).warm_up(_warmup(options), options.warmup)
+    return prepared, Series(prepared.sample, 1).warm_up(_warmup(prepared), options.warmup)
 
 
-def _bare(error: ArchcalcError) -> ArchcalcError:
-    """An error without what it was raised from: that would keep the model in memory."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _warmup(options: Options) -> float:
-    """Seconds of passes that don't count."""
-    return min(options.budget / 10, 0.5)
+def _warmup(prepared: Prepared) -> float:
+    """Seconds of passes that don't count: enough on a GPU for its clock to rise."""
+    wanted = min(prepared.options.budget / 10, 0.5)
+    return max(wanted, 0.1) if prepared.device.type == "cuda" else wanted
 
 
 # The machine around it.
@@ -393,6 +412,7 @@ def settled(options: Options) -> Iterator[None]:
     threads = torch.get_num_threads()
     device = devices.find(options.device)
     with ExitStack() as stack:
+        devices.touch(device)
         if device.type == "cuda":
             stack.enter_context(torch.cuda.device(device))
         stack.enter_context(torch.inference_mode())
@@ -450,7 +470,7 @@ def machine(options: Options, device: torch.device) -> Machine:
         compiled=options.compiled,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         load=devices.load(),
-        tf32=device.type == "cuda" and options.dtype == "float32" and roofline.rounds(),
+        tf32=device.type == "cuda" and options.dtype == "float32" and roofline.rounds(device),
     )
 
 
@@ -471,26 +491,24 @@ def needed_bytes(analysis: Analysis, device: torch.device) -> int:
     return memory.weights + 2 * memory.peak + one * number_of_inputs(analysis, device)
 
 
-def _check_memory(analysis: Analysis, device: torch.device) -> None:
-    free = devices.free_bytes(device)
+def _check_memory(analysis: Analysis, device: torch.device, free: int | None) -> None:
     if free is not None and needed_bytes(analysis, device) > free:
         raise _too_large(analysis, device, free)
 
 
-def _is_memory(error: Exception) -> bool:
-    """Whether an error says that there is no memory left."""
-    said = any(words in str(error) for words in NO_MEMORY)
-    return said or isinstance(error, torch.OutOfMemoryError)
-
-
 @contextmanager
-def refused(analysis: Analysis, device: torch.device, dtype: str) -> Iterator[None]:
-    """Running out of memory, what a device lacks in a dtype, no compiler: as one sentence."""
+def refused(
+    analysis: Analysis, device: torch.device, dtype: str, free: int | None
+) -> Iterator[None]:
+    """Running out of memory, what a device lacks in a dtype, no compiler: as one sentence.
+
+    `free` bytes were free before the network was put on the device.
+    """
     try:
         yield
     except RuntimeError as error:
-        if _is_memory(error):
-            raise _ran_out(analysis, device) from None
+        if devices.is_memory(error):
+            raise _ran_out(analysis, device, free) from None
         if LACKING in str(error):
             raise _lacking(analysis, device, dtype, error) from None
         if type(error).__module__.startswith(COMPILERS):
@@ -512,12 +530,10 @@ def _lacking(
     )
 
 
-def _ran_out(analysis: Analysis, device: torch.device) -> SettingError:
-    """What happened though the estimate said that it fits, or is it that does not fit."""
-    free, needed = devices.free_bytes(device), needed_bytes(analysis, device)
-    if free is not None and needed > free:
-        return _too_large(analysis, device, free)
-    left = "" if free is None else f", and {free:,} are free now"
+def _ran_out(analysis: Analysis, device: torch.device, free: int | None) -> SettingError:
+    """What happened though the estimate said that it fits."""
+    needed = needed_bytes(analysis, device)
+    left = "" if free is None else f", of {free:,} that were free"
     return SettingError(
         f"{analysis.label}: expected a batch that fits on {device}, received {analysis.batch}, "
         f"which ran out of memory; it was estimated at {needed:,} bytes{left}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ import torch
 
 from archcalc.errors import OutputError
 from archcalc.pytorch.devices import Watch, synchronize
+from archcalc.pytorch.events import Row
 from archcalc.report.writers import write_file
 
 if TYPE_CHECKING:
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
 
     from archcalc.pytorch.devices import Machine
 
-VERSION = 2  # 1 had roofs of float32 on CUDA without TF32
+VERSION = 3  # 1 had no TF32 on CUDA; 2 had calls of a ReLU, and CUDA by the host's clock
+AMPERE = 8  # major compute capability
 SECONDS = 0.1  # for each of the three, a round
 ROUNDS = 3
 FAR = 0.1  # of a roof, below which it isn't what bounds a layer
+HALF = 0.5  # of a roof, from which on it is that, however short the layer is
+FEW = 2  # calls; what takes less time is bound by calling it
 COPIED = {"cuda": 2**29, "cpu": 2**27, "mps": 2**27}  # bytes: far beyond any cache
 SIDE = {"cuda": 8192, "cpu": 1536, "mps": 4096}
 
@@ -46,17 +51,18 @@ class Roof(NamedTuple):
         """The share of the roof that is reached, and what bounds the layer.
 
         `flops` and `moved` (bytes) are the layer's, `seconds` what it took. It is bound by
-        overhead where a call takes longer than its work would, and by neither arithmetic nor
-        memory where its code is far from what the device can do.
+        overhead where it takes hardly longer than calling a layer does and is far from its roof,
+        or has nothing to do, and by neither arithmetic nor memory where its code is far from what
+        the device can do.
         """
         parts = {"arithmetic": flops / self.flops, "memory": moved / self.bandwidth}
         name = max(parts, key=parts.__getitem__)
-        roof = parts[name]
-        if roof < self.call:
+        share = parts[name] / seconds
+        if not share or (share < HALF and seconds < FEW * self.call):
             name = "overhead"
-        elif roof < FAR * seconds:
+        elif share < FAR:
             name = "neither"
-        return roof / seconds, name
+        return share, name
 
 
 def roof(machine: Machine, device: torch.device, dtype: torch.dtype) -> Roof:
@@ -84,7 +90,8 @@ def _path() -> Path:
 
 
 def _key(machine: Machine) -> str:
-    parts = (machine.name, machine.device, machine.torch, machine.threads, machine.dtype)
+    settings = machine.threads if machine.device == "cpu" else f"tf32={machine.tf32}"
+    parts = (machine.name, machine.device, machine.torch, settings, machine.dtype)
     return " | ".join(map(str, parts))
 
 
@@ -106,9 +113,17 @@ def _is_rate(value: object) -> bool:
     return isinstance(value, float) and 0 < value < float("inf")
 
 
-def rounds() -> bool:
-    """Whether CUDA's convolutions of float32 round their factors to TF32."""
-    return bool(torch.backends.cudnn.allow_tf32)
+def rounds(device: torch.device) -> bool:
+    """Whether the device's convolutions of float32 round their factors to TF32 (Ampere and on)."""
+    if device.type != "cuda" or os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
+        return False
+    if torch.cuda.get_device_capability(device)[0] < AMPERE:
+        return False
+    try:
+        return bool(torch.backends.cudnn.allow_tf32)
+    except RuntimeError:  # so it is where the newer setting was used, of convolutions alone
+        cudnn: Any = torch.backends.cudnn
+        return bool(cudnn.conv.fp32_precision == "tf32")
 
 
 @contextmanager
@@ -119,7 +134,7 @@ def as_convolutions(device: torch.device) -> Iterator[None]:
     times faster, and its matrix products not.
     """
     before = torch.get_float32_matmul_precision()
-    if device.type == "cuda" and rounds():
+    if rounds(device):
         torch.set_float32_matmul_precision("high")
     try:
         yield
@@ -136,8 +151,8 @@ def measured(device: torch.device, dtype: torch.dtype) -> Roof:
     source = torch.ones(COPIED[device.type], device=device, dtype=torch.uint8)
     target = torch.empty_like(source)
     one = torch.ones(1, 1, 1, 1, device=device, dtype=dtype)
-    relu = torch.nn.ReLU()
-    calls = (lambda: a @ a, lambda: target.copy_(source), lambda: relu(one))
+    smallest = torch.nn.Conv2d(1, 1, 1, device=device, dtype=dtype)
+    calls = (lambda: a @ a, lambda: target.copy_(source), lambda: smallest(one))
     with as_convolutions(device):  # in rounds: what disturbs one of them is over in the next
         rounds = [[_best(call, device) for call in calls] for _ in range(ROUNDS)]
     product, copy, least = map(min, zip(*rounds, strict=True))
@@ -145,14 +160,23 @@ def measured(device: torch.device, dtype: torch.dtype) -> Roof:
 
 
 def _best(call: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest call, synchronized; at least three are made."""
+    """Seconds of the fastest call; at least three are made.
+
+    By the clock each is waited for; on CUDA they are launched in rows, and of a call that does
+    hardly anything it is the launching that takes its time.
+    """
+    timed = Row().timed if device.type == "cuda" else partial(_clocked, device)
     least, end, calls = float("inf"), perf_counter() + SECONDS, 0
     call()
     synchronize(device)
     while calls < 3 or perf_counter() < end:
-        start = perf_counter()
-        call()
-        synchronize(device)
-        least = min(least, perf_counter() - start)
+        least = min(least, *timed(call))
         calls += 1
     return least
+
+
+def _clocked(device: torch.device, call: Callable[[], object]) -> list[float]:
+    start = perf_counter()
+    call()
+    synchronize(device)
+    return [perf_counter() - start]

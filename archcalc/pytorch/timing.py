@@ -52,7 +52,9 @@ class Timing(NamedTuple):
         if self.is_short:
             return math.inf
         low, high = self.interval
-        return (high - low) / 2 / self.median
+        if high == low:
+            return 0.0
+        return (high - low) / 2 / self.median if self.median else math.inf
 
     @property
     def quartiles(self) -> tuple[float, float]:
@@ -123,6 +125,12 @@ class Series:
         return self.uncertainty <= self.target
 
 
+def bare(error: ArchcalcError) -> ArchcalcError:
+    """An error without what it was raised from: that would keep tensors in memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def measure(
     series: Sequence[Series],
     *,
@@ -164,7 +172,7 @@ def _sample(series: Sequence[Series], budget: float, seen: Callable[[float], Non
             try:
                 one.samples += one.sample()
             except ArchcalcError as error:
-                one.error = error
+                one.error = bare(error)
                 order.remove(one)
         order.reverse()
     seen(1.0)
