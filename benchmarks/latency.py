@@ -14,6 +14,7 @@ from harness import make_parser, print_table, verdict
 from torch.utils.benchmark import Timer
 
 import archcalc
+from archcalc.pytorch.devices import BUSY, Watch
 from archcalc.pytorch.latency import Options, Prepared, settled
 from archcalc.pytorch.timing import Series, Timing
 from archcalc.report.profiling import duration
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     within = 0.02 if options.device.startswith("cuda") else 0.03
+    watch = Watch()
     rows = []
     ways = ["Timer", *(["loop"] if options.device.startswith("cuda") else [])]
     for name in NETWORKS:
@@ -48,6 +50,9 @@ def main() -> None:
     print_table(options.format, headings, rows)
     print()
     print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, {options.device}")
+    if options.device == "cpu" and watch.load() > BUSY:
+        print("Other work kept the cores busy meanwhile: this run says nothing.")
+        return
     print(verdict("networks that agree", sum(row[-2] == "yes" for row in rows), 8))
 
 
