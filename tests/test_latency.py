@@ -32,6 +32,7 @@ from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import Roof
 from archcalc.pytorch.stepping import Stepper
 from archcalc.report import profiling
+from archcalc.spec import library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -922,6 +923,9 @@ def test_an_interruption_prints_what_was_measured(monkeypatch: pytest.MonkeyPatc
 # CUDA: a fake at its boundary, with a clock of its own.
 
 
+FEW_LAYERS = "input: [1, 8, 8]\nlayers: [conv: {out: 1, kernel: 3}, relu, relu]"  # 0.3 ms
+
+
 class FakeCuda:
     """Stands for torch.cuda: events on a clock that each layer's call moves by 0.1 ms.
 
@@ -1111,6 +1115,26 @@ def test_a_cuda_report_shows_what_launching_costs(monkeypatch: pytest.MonkeyPatc
     assert "Fake GPU" in table.title
     assert "float32 (convolutions in TF32)" in table.title  # PyTorch's default
     assert any("launching takes 96% of the eager time" in note for note in table.caption)
+    assert not any("mean of" in note for note in table.caption)
+    caption = "\n".join(profiling.layer_table(one).caption)
+    assert (
+        "Layers add up to 1.40 ms, a forward pass takes 1.40 ms (+0.0%), "
+        "replayed as a CUDA graph 50.0 µs (+2700.0%)." in caption
+    )
+
+
+def test_a_report_says_of_how_many_passes_a_run_is_the_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    FakeCuda(monkeypatch)
+    analysis = archcalc.analyze("vgg11-lrn")
+    few = archcalc.analyze(library.parse(FEW_LAYERS, "few.yaml"))
+    for one, said in ((few, 4), (analysis, 1)):
+        found = profile(one, QUICK, layers=False)
+        assert found.together == said
+        notes = profiling.summary_table([profiling.Profiled(one, found, None)]).caption
+        told = [note for note in notes if f"each run is the mean of {said} passes" in note]
+        assert len(told) == (said > 1)
 
 
 def test_what_pytorch_holds_back_on_a_gpu_is_free(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -356,6 +356,9 @@ def ended_notes(name: str, timing: Timing) -> Iterator[str]:
 
 def _notes(one: Profiled) -> Iterator[str]:
     yield from ended_notes(one.name, one.latency.forward)
+    if one.latency.together > 1:
+        many = one.latency.together
+        yield f"{one.name}: each run is the mean of {many} passes, for they are short."
     if one.latency.machine.compiled:
         yield f"{one.name}: compiled in {duration(one.latency.first)}, the first pass included."
     if one.latency.no_replay:
@@ -428,11 +431,11 @@ def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[
     if shown < len(rows):
         yield f"The {shown} slowest of {len(rows)} layers."
     yield machine_line(one.latency.machine) + "."
-    total, forward = sum(row.seconds for row in rows), one.latency.forward.median
-    yield (
-        f"Layers add up to {duration(total)}, a forward pass takes {duration(forward)} "
-        f"({100 * (total / forward - 1):+.1f}%)."
-    )
+    total, replay = sum(row.seconds for row in rows), one.latency.replay
+    told = [f"a forward pass takes {_beside(total, one.latency.forward)}"]
+    if replay is not None:  # of which the layers are parts: what launching takes is in neither
+        told.append(f"replayed as a CUDA graph {_beside(total, replay)}")
+    yield f"Layers add up to {duration(total)}, {', '.join(told)}."
     yield from _layers_known(one)
     if one.latency.machine.compiled:
         yield "Layers are timed as they are without torch.compile, which merges them."
@@ -443,6 +446,11 @@ def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[
             f"{_three(roof.bandwidth / 1e9)} GB/s (copy); a call takes {duration(roof.call)}."
         )
         yield from _shares(rows)
+
+
+def _beside(total: float, timing: Timing) -> str:
+    """A median, and how far a sum is from it."""
+    return f"{duration(timing.median)} ({100 * (total / timing.median - 1):+.1f}%)"
 
 
 def _layers_known(one: Profiled) -> Iterator[str]:
@@ -563,6 +571,7 @@ def latency_record(latency: Latency) -> dict[str, Any]:
         "p90": latency.forward.p90,
         "throughput": latency.throughput,
         "runs": len(latency.forward.samples),
+        "together": latency.together,
         "ended": latency.forward.ended,
         "samples": list(latency.forward.samples),
         "replay_samples": list(latency.replay.samples) if latency.replay else None,
