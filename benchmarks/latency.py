@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def timed(name: str, device: str, rounds: int) -> tuple[Timing, list[Timing], float, float]:
-    """archcalc's samples, those of Timer and of a loop, the layers' sum and what it is set beside."""
+    """archcalc's samples, Timer's and a loop's, the layers' sum and what that is set beside."""
     options = Options(device=device)
     with settled(options):
         prepared = Prepared(archcalc.analyze(name), options)
