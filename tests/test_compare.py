@@ -199,6 +199,9 @@ def test_detectors_are_compared_by_their_precision() -> None:
     [
         (["--threads", "1"], "--threads"),
         (["--compile"], "--compile"),
+        (["--budget", "1"], "--budget"),
+        (["--precision", "2"], "--precision"),
+        (["--warmup", "0"], "--warmup"),
         (["--channels-last"], "--channels-last"),
         (["--sort", "latency"], "latency"),
         (["-c", "params,throughput"], "throughput"),

@@ -232,6 +232,18 @@ def by_layer(seconds: float, roof: Roof) -> Any:
     return profiling.layer_table(profiling.Profiled(analysis, found, roof))
 
 
+def test_too_few_passes_are_told_of_layers() -> None:
+    roof = Roof(1e9, 1e6, 1e-9)
+    said = "Layers were timed in 1 pass: too few to know how well their medians are known."
+    assert said in by_layer(1.0, roof).caption
+
+
+def test_a_machine_without_a_gpu_has_no_cuda() -> None:
+    machine = latency.machine(QUICK, torch.device("cpu"))._replace(cuda="13.0")
+    assert "CUDA" not in profiling.machine_line(machine)
+    assert ", CUDA 13.0, " in profiling.machine_line(machine._replace(device="cuda:0"))
+
+
 def test_a_view_moves_nothing() -> None:
     table = by_layer(1.0, Roof(1e9, 1e6, 1e-9))
     rows = {row.name: row for row in table.rows}
@@ -377,6 +389,17 @@ def kept(**changes: Any) -> dict[str, Any]:
 def read_back(path: Path, *runs: dict[str, Any]) -> list[profiling.Saved]:
     path.write_text(json.dumps({"runs": runs}))
     return profiling.load(str(path))
+
+
+def test_a_table_and_its_runs_need_two_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    ran = quickly("profile", "lenet5", "-o", str(path), "--save", str(tmp_path / "x/../a.json"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "error: " in ran.err
+    ran = quickly("profile", "lenet5", "-o", str(path), "--save", str(path))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"error: expected two files to write to, received '{path}' twice\n"
+    assert not path.exists()
 
 
 def test_saved_runs_of_other_inputs_are_not_compared(tmp_path: Path) -> None:
@@ -578,6 +601,41 @@ def test_a_comparison_interrupted_before_it_measures_is_written(
     ran = run("compare", "lenet5", "resnet20", "--device", "cpu")
     assert ran.code == 130
     assert "resnet20: 4.5x more params" in ran.out
+    assert ran.err == "archcalc: interrupted before anything was measured\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["profile", "--no-layers"], ["compare", "--device", "cpu"], ["verify"]]
+)
+def test_an_interruption_while_pytorch_is_imported_is_not_lost(command: list[str]) -> None:
+    """Importing it loses the exception, which Python raises as soon as the signal comes."""
+    program = """
+import os, signal, sys, time
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.1)
+            except KeyboardInterrupt:
+                pass
+
+sys.meta_path.insert(0, Finder())
+from archcalc import cli
+sys.exit(cli.run())
+"""
+    quick = [] if command == ["verify"] else ["--budget", "0.1"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command, "lenet5", *quick],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert "runs" not in done.stdout
 
 
 def test_commands_without_a_device_import_no_torch() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc.errors import SettingError, dtype_hint, received
 from archcalc.formula import Derived, formula
 from archcalc.ops import OPERATIONS
 
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 
 # Bytes of one element. Weights, activations and buffers alike.
 DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
+# Those that models are built in.
+BUILT_DTYPES = ("float32", "float16", "bfloat16", "float64")
+
+
+def check_built(dtype: str) -> None:
+    """Raises SettingError for an element type that no model is built in."""
+    if dtype not in BUILT_DTYPES:
+        raise SettingError(
+            f"--dtype: expected one of {', '.join(BUILT_DTYPES)}, received {received(dtype)}",
+            hint=dtype_hint(dtype, BUILT_DTYPES),
+        )
 
 
 class Costs(NamedTuple):

@@ -80,6 +80,8 @@ def run() -> str | int | None:
     except ArchcalcError as error:
         complain(error)
         code = 2
+    except KeyboardInterrupt:
+        code = 130
     return code
 
 

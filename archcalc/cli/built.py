@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +26,7 @@ from archcalc.cli.options import (
     WarmupOption,
     complete_network,
     complete_tool,
+    how_long,
 )
 from archcalc.cli.streams import (
     analyses_of,
@@ -35,6 +35,7 @@ from archcalc.cli.streams import (
     progress,
     progress_bar,
     shape_of,
+    start_torch,
     write_tables,
 )
 from archcalc.errors import SettingError, printable, received
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from archcalc.report.profiling import Profiled
 
 MANY = 6  # networks that several processes verify sooner than one
-# networks that several processes verify sooner than one
 
 
 def build(
@@ -71,7 +71,7 @@ def build(
     analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
     if len(analyses) > 1:
         raise SettingError(f"build: expected one network, received {len(analyses)}")
-    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    start_torch()
     from archcalc.pytorch import export
     from archcalc.pytorch.model import build as built
     from archcalc.report.writers import save_file
@@ -111,7 +111,7 @@ def verify(
         raise SettingError(f"verify: expected networks or --all, received {got}")
     check_targets(output)
     asked, found = networks or known(specs=specs or ()), []
-    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    start_torch()
     count, coming = verify_all(
         asked,
         processes=processes or _processes(len(asked)),
@@ -158,7 +158,7 @@ def reconcile(
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     analyses = analyses_of(networks, settings, input_shape, 1, "float32", specs)
-    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    start_torch()
     check_targets(output)
     coming = (compared(analysis, tools=tools or ()) for analysis in analyses)
     found = []
@@ -189,9 +189,9 @@ def profile(
     compiled: CompileOption = False,
     layers: Annotated[bool, typer.Option(help="Time every layer, too.")] = True,
     top: Annotated[int | None, typer.Option("--top", "-n", help="The slowest layers only.")] = None,
-    precision: PrecisionOption = 1.0,
-    budget: BudgetOption = 10.0,
-    warmup: WarmupOption = 3,
+    precision: PrecisionOption = None,
+    budget: BudgetOption = None,
+    warmup: WarmupOption = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
     specs: SpecsOption = None,
@@ -203,23 +203,25 @@ def profile(
     ] = None,
 ) -> None:  # fmt: skip
     """How long a forward pass takes, and each layer of it, on this machine."""
+    from archcalc.analysis.costs import check_built
     from archcalc.report import profiling
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     if top is not None and top < 1:
         raise SettingError(f"--top: expected at least 1, received {top}")
     check_targets(output, save)
+    check_built(dtype)
     analyses = [
         analysis
         for network in networks
         for size in _batches(batch)
         for analysis in analyses_of([network], settings, input_shape, size, dtype, specs)
     ]
-    gc.enable()  # PyTorch leaves cycles with large tensors in them
+    start_torch()
     from archcalc.pytorch.latency import Options, profiles
 
     options = Options(
-        device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup
+        device, dtype, threads, channels_last, compiled, *how_long(precision, budget, warmup)
     )
     found: list[profiling.Profiled] = []
     try:

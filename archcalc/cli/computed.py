@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +29,7 @@ from archcalc.cli.options import (
     beginning,
     complete_counting,
     complete_network,
+    how_long,
 )
 from archcalc.cli.streams import (
     analyses_of,
@@ -36,15 +37,16 @@ from archcalc.cli.streams import (
     chosen_format,
     complain,
     progress_bar,
+    start_torch,
     write,
     write_tables,
 )
 from archcalc.errors import ArchcalcError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from archcalc.analysis import Analysis
+    from archcalc.report.comparison import Compared
 
 
 def table(
@@ -241,9 +243,9 @@ def compare(
     threads: ThreadsOption = None,
     channels_last: ChannelsLastOption = False,
     compiled: CompileOption = False,
-    precision: PrecisionOption = 1.0,
-    budget: BudgetOption = 10.0,
-    warmup: WarmupOption = 3,
+    precision: PrecisionOption = None,
+    budget: BudgetOption = None,
+    warmup: WarmupOption = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
     batch: BatchOption = 1,
@@ -254,66 +256,70 @@ def compare(
     exact: ExactOption = False,
 ) -> None:  # fmt: skip
     """Networks side by side."""
+    from archcalc.analysis.costs import check_built
     from archcalc.api import printed_of
     from archcalc.report.comparison import Compared, comparison, printed_together
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     keys = [key.strip() for key in columns.split(",") if key.strip()] if columns else None
     if device is None:
-        _refuse_measuring(threads, channels_last, compiled, {*(keys or ()), sort or ""})
+        numbers = {"threads": threads, "precision": precision, "budget": budget, "warmup": warmup}
+        flags = {"channels-last": channels_last, "compile": compiled}
+        _refuse_measuring({**numbers, **flags}, {*(keys or ()), sort or ""})
+    else:
+        check_built(dtype)
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
     printed = [printed_of(one, specs=specs or ()) for one in analyses]
     rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
     comparison(rows, keys, sort)  # refused before anything is measured
-    failed, interrupted = 0, False
+    code = 0
     if device is not None:
         check_targets(output)
-        options = (device, dtype, threads, channels_last, compiled, precision / 100, budget, warmup)
-        latencies = _latencies(analyses, options)
-        interrupted = not latencies
-        for i, latency in enumerate(latencies):
-            if isinstance(latency, ArchcalcError):
-                complain(latency)
-                failed += 1
-            else:
-                rows[i] = rows[i]._replace(latency=latency)
+        how = how_long(precision, budget, warmup)
+        rows, code = _measured(rows, (device, dtype, threads, channels_last, compiled, *how))
     tables = [comparison(rows, keys, sort, chosen, exact=exact)]
     together = None if chosen in ("csv", "json") else printed_together(printed)
     write_tables(tables + ([together] if together else []), chosen, output, exact)
-    stopped = (row.latency and row.latency.forward.ended == "interrupted" for row in rows)
-    if interrupted or any(stopped):
-        raise typer.Exit(130)
-    if failed:
-        raise typer.Exit(2)
+    if code:
+        raise typer.Exit(code)
 
 
-def _latencies(analyses: Sequence[Analysis], options: tuple[Any, ...]) -> list[Any]:
-    """What each takes, measured in turn; or why it can't be. Nothing if that is interrupted."""
-    gc.enable()  # PyTorch leaves cycles with large tensors in them
-    from archcalc.pytorch.latency import Options, interleaved
+def _measured(rows: Sequence[Compared], options: tuple[Any, ...]) -> tuple[list[Compared], int]:
+    """The rows with their latencies, measured in turn; and the exit code.
 
+    That is 130 where it was interrupted, and 2 where a network can't be measured, which is said.
+    """
+    found = list(rows)
     try:
+        start_torch()
+        from archcalc.pytorch.latency import Options, interleaved
+
         with progress_bar("measuring", 1) as seen:
-            return list(interleaved(analyses, Options(*options), seen=seen))
+            analyses = [row.analysis for row in rows]
+            latencies = interleaved(analyses, Options(*options), seen=seen)
     except KeyboardInterrupt:
-        return []
+        sys.stderr.write("archcalc: interrupted before anything was measured\n")
+        return found, 130
+    code = 0
+    for i, latency in enumerate(latencies):
+        if isinstance(latency, ArchcalcError):
+            complain(latency)
+            code = code or 2
+        else:
+            found[i] = found[i]._replace(latency=latency)
+            code = 130 if latency.forward.ended == "interrupted" else code
+    return found, code
 
 
-def _refuse_measuring(
-    threads: int | None, channels_last: bool, compiled: bool, keys: set[str]
-) -> None:
+def _refuse_measuring(options: Mapping[str, object], keys: set[str]) -> None:
     """What is of a measurement only, where nothing is measured; raises SettingError."""
     from archcalc.report.comparison import MEASURED
 
-    asked = {
-        "--threads": threads is not None,
-        "--channels-last": channels_last,
-        "--compile": compiled,
-        **{key: key in keys for key in MEASURED},
-    }
-    for name, given in asked.items():
-        if given:
-            raise SettingError(f"{name}: expected together with --device, received without")
+    given = [
+        f"--{name}" for name, value in options.items() if value is not None and value is not False
+    ]
+    for name in (*given, *(key for key in MEASURED if key in keys)):
+        raise SettingError(f"{name}: expected together with --device, received without")
 
 
 def paths(

@@ -113,12 +113,32 @@ ChannelsLastOption = Annotated[
 ]
 CompileOption = Annotated[bool, typer.Option("--compile", help="Through torch.compile.")]
 PrecisionOption = Annotated[
-    float, typer.Option("--precision", metavar="PERCENT", help="How well to know the median.")
+    float | None,
+    typer.Option(
+        "--precision", metavar="PERCENT", help="How well to know the median; 1 if left out."
+    ),
 ]
 BudgetOption = Annotated[
-    float, typer.Option("--budget", metavar="SECONDS", help="The most to spend on a network.")
+    float | None,
+    typer.Option(
+        "--budget", metavar="SECONDS", help="The most to spend on a network; 10 if left out."
+    ),
 ]
 WarmupOption = Annotated[
-    int,
-    typer.Option("--warmup", help="Passes that don't count, after the first; fewer if very slow."),
+    int | None,
+    typer.Option(
+        "--warmup",
+        help="Passes that don't count, after the first; 3 if left out, fewer if very slow.",
+    ),
 ]
+
+
+def how_long(
+    precision: float | None, budget: float | None, warmup: int | None
+) -> tuple[float, float, int]:
+    """How well to know a median (a share of it), seconds, and passes that don't count."""
+    return (
+        0.01 if precision is None else precision / 100,
+        10.0 if budget is None else budget,
+        3 if warmup is None else warmup,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import contextmanager
@@ -75,9 +76,34 @@ def check_targets(*paths: str | None) -> None:
     """Refuse files that can't be written before anything is measured for them."""
     from archcalc.report.profiling import check_target
 
-    for path in paths:
-        if path is not None:
-            check_target(path)
+    given = [path for path in paths if path is not None]
+    for path in given:
+        check_target(path)
+    if len({os.path.realpath(path) for path in given}) < len(given):
+        raise OutputError(f"expected two files to write to, received {received(given[0], 1000)} twice")
+
+
+def start_torch() -> None:
+    """Import PyTorch, and have garbage collected from now on: it leaves cycles with large tensors.
+
+    Importing it loses a KeyboardInterrupt; one that comes meanwhile is raised after it.
+    """
+    import signal
+    import threading
+
+    gc.enable()
+    came: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if is_main:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        import archcalc.pytorch.model  # noqa: F401 - which imports it
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: bool) -> None:
@@ -137,9 +163,10 @@ def progress_bar(what: str, count: int) -> Iterator[Callable[[float], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         task = bar.add_task(what, total=count)
-        yield lambda done: bar.update(task, completed=done)
+        # No thread of its own, which would take the interpreter from what is measured.
+        yield lambda done: bar.update(task, completed=done, refresh=True)
 
 
 @contextmanager

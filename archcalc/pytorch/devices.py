@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from archcalc.errors import SettingError, did_you_mean, dtype_hint, received
+from archcalc.analysis.costs import check_built
+from archcalc.errors import SettingError, did_you_mean, received
 
-DTYPES = ("float32", "float16", "bfloat16", "float64")
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second, of /proc/stat
 FEWEST_TICKS = 20  # of all cores together, to tell a load from
 BUSY = 0.3  # of the cores, with other work: too much to time anything beside it
@@ -99,11 +99,7 @@ def _unusable(device: torch.device, error: Exception) -> SettingError:
 
 def usable(dtype: str, device: torch.device) -> torch.dtype:
     """The dtype, if the device convolves in it; raises SettingError."""
-    if dtype not in DTYPES:
-        hint = dtype_hint(dtype, DTYPES)
-        raise SettingError(
-            f"--dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
-        )
+    check_built(dtype)
     kind: torch.dtype = getattr(torch, dtype)
     touch(device)
     try:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from archcalc.errors import LayerError, SettingError, SpecError, dtype_hint, received
+from archcalc.analysis.costs import check_built
+from archcalc.errors import LayerError, SettingError, SpecError, received
 from archcalc.graph import Node, Scope
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.conv import CONVS, TRANSPOSED_CONVS, TableConv
-from archcalc.pytorch.devices import DTYPES
 from archcalc.pytorch.linear import RadialBasis
 
 if TYPE_CHECKING:
@@ -158,12 +158,8 @@ def build(
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:
     name = dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
-    if name in DTYPES:
-        return getattr(torch, name)  # type: ignore[no-any-return]
-    raise SettingError(
-        f"--dtype: expected one of {', '.join(DTYPES)}, received {received(name)}",
-        hint=dtype_hint(name, DTYPES),
-    )
+    check_built(name)
+    return getattr(torch, name)  # type: ignore[no-any-return]
 
 
 def layers(model: nn.Module, graph: Graph) -> Iterator[tuple[Node, nn.Module]]:

@@ -102,13 +102,24 @@ def busy(machine: Machine) -> Iterator[str]:
 
 def machine_line(machine: Machine) -> str:
     """What it was measured on, in one line."""
-    cuda = f", CUDA {machine.cuda}" if machine.cuda else ""
-    more = ", channels last" * machine.channels_last + ", compiled" * machine.compiled
-    return (
-        f"{machine.name} ({machine.device}), PyTorch {machine.torch}{cuda}"
-        f"{_threads(machine.device, machine.threads)}, {machine.dtype}{_rounded(machine)}{more}, "
-        f"{machine.date}"
-    )
+    name = f"{machine.name} ({machine.device})"
+    return _described({**machine._asdict(), "name": name}, _rounded(machine))
+
+
+def _described(machine: Mapping[str, Any], rounded: str = "") -> str:
+    """A machine, what ran on it, how, and when."""
+    on_gpu = machine["cuda"] and machine["device"] != "cpu"
+    parts = [
+        machine["name"],
+        f"PyTorch {machine['torch']}",
+        f"CUDA {machine['cuda']}" * bool(on_gpu),
+        _threads(machine["device"], machine["threads"]),
+        machine["dtype"] + rounded,
+        "channels last" * machine["channels_last"],
+        "compiled" * machine["compiled"],
+        machine["date"],
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _rounded(machine: Machine) -> str:
@@ -116,7 +127,7 @@ def _rounded(machine: Machine) -> str:
 
 
 def _threads(device: str, count: object) -> str:
-    return f", {count} thread{'s' * (count != 1)}" if device == "cpu" else ""
+    return f"{count} thread{'s' * (count != 1)}" if device == "cpu" else ""
 
 
 def tables(found: Sequence[Profiled], format: str, top: int | None) -> list[Table]:  # noqa: A002
@@ -289,13 +300,7 @@ def _half_interval(run: Saved) -> str:
 
 
 def _machine_name(machine: Mapping[str, Any]) -> str:
-    cuda = f", CUDA {machine['cuda']}" if machine["cuda"] and machine["device"] != "cpu" else ""
-    more = ", channels last" * machine["channels_last"] + ", compiled" * machine["compiled"]
-    return one_line(
-        f"{machine['name']}, PyTorch {machine['torch']}{cuda}"
-        f"{_threads(machine['device'], machine['threads'])}, {machine['dtype']}{more}, "
-        f"{machine['date'][:10]}"
-    )
+    return one_line(_described({**machine, "date": machine["date"][:10]}))
 
 
 # Networks in short.
@@ -456,7 +461,12 @@ def _beside(total: float, timing: Timing) -> str:
 def _layers_known(one: Profiled) -> Iterator[str]:
     """How well the medians of those layers are known that take most of the time."""
     layers = sorted(one.latency.layers, key=lambda layer: layer.seconds, reverse=True)
-    if not layers or layers[0].timing.is_short:
+    if not layers:
+        return
+    if layers[0].timing.is_short:
+        passes = len(layers[0].timing.samples)
+        many = f"{passes} pass" + "es" * (passes != 1)
+        yield f"Layers were timed in {many}: too few to know how well their medians are known."
         return
     total, reached, worst = sum(layer.seconds for layer in layers), 0.0, 0.0
     for layer in layers:
@@ -574,6 +584,7 @@ def latency_record(latency: Latency) -> dict[str, Any]:
         "together": latency.together,
         "ended": latency.forward.ended,
         "samples": list(latency.forward.samples),
+        "replay": latency.replay.median if latency.replay else None,
         "replay_samples": list(latency.replay.samples) if latency.replay else None,
         "stepped_samples": list(latency.stepped.samples) if latency.stepped else None,
         "first_pass": latency.first,
