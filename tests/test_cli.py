@@ -13,7 +13,7 @@ from command import bad, good, run
 from zoo import EACH_NETWORK
 
 import archcalc
-from archcalc import networks
+from archcalc import cli, networks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,15 @@ def test_a_process_refuses_with_a_sentence() -> None:
         "error: expected a network, received 'lenet55'; did you mean lenet5"
     )
     assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("when", ["_prepare_streams", "app", "complain"])
+def test_an_interruption_is_no_traceback(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, when, interrupted)
+    assert run("table", "nothing") == (130, "", "")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

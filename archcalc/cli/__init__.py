@@ -71,8 +71,18 @@ def main() -> None:
 
 
 def run() -> str | int | None:
-    """Run the command line: exit code 0, or 2 with a sentence on stderr for what can be mended."""
-    _prepare_streams()
+    """Run the command line: exit code 0, or 2 with a sentence on stderr for what can be mended.
+
+    An interruption is exit code 130, whenever it comes.
+    """
+    try:
+        _prepare_streams()
+        return _complaining()
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complaining() -> str | int | None:
     code: str | int | None = 0
     try:
         with stdout():
@@ -80,8 +90,6 @@ def run() -> str | int | None:
     except ArchcalcError as error:
         complain(error)
         code = 2
-    except KeyboardInterrupt:
-        code = 130
     return code
 
 
