@@ -17,6 +17,7 @@ from torch.nn import functional
 import archcalc
 from archcalc.analysis.tools import TOOLS, thop
 from archcalc.analysis.tools.base import norm
+from archcalc.cli import built
 from archcalc.errors import SettingError
 from archcalc.pytorch import counters, reconcile
 from archcalc.report import reconciliation
@@ -305,6 +306,15 @@ def test_settings_and_input(tmp_path: Any) -> None:
     assert (ran.code, ran.out, ran.err) == (0, "", "")
     own = archcalc.analyze("mobilenet", alpha=0.25, input=[3, 64, 64]).totals.mult_adds
     assert f"{own:,}" in path.read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(built, "start_torch", lambda: pytest.fail("imported"))
+    ran = run("reconcile", "lenet5", "-o", str(tmp_path / "none" / "a.md"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "expected a directory" in ran.err
 
 
 def test_what_can_not_be_asked_for() -> None:

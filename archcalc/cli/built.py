@@ -158,8 +158,8 @@ def reconcile(
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     analyses = analyses_of(networks, settings, input_shape, 1, "float32", specs)
-    start_torch()
     check_targets(output)
+    start_torch()
     coming = (compared(analysis, tools=tools or ()) for analysis in analyses)
     found = []
     try:
