@@ -234,8 +234,9 @@ def by_layer(seconds: float, roof: Roof) -> Any:
 
 def test_too_few_passes_are_told_of_layers() -> None:
     roof = Roof(1e9, 1e6, 1e-9)
-    said = "Layers were timed in 1 pass: too few to know how well their medians are known."
-    assert said in by_layer(1.0, roof).caption
+    assert "Layer times are of 1 pass: too few to know how sure they are." in (
+        by_layer(1.0, roof).caption
+    )
 
 
 def test_a_machine_without_a_gpu_has_no_cuda() -> None:

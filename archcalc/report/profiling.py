@@ -466,7 +466,7 @@ def _layers_known(one: Profiled) -> Iterator[str]:
     if layers[0].timing.is_short:
         passes = len(layers[0].timing.samples)
         many = f"{passes} pass" + "es" * (passes != 1)
-        yield f"Layers were timed in {many}: too few to know how well their medians are known."
+        yield f"Layer times are of {many}: too few to know how sure they are."
         return
     total, reached, worst = sum(layer.seconds for layer in layers), 0.0, 0.0
     for layer in layers:
