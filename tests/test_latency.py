@@ -346,6 +346,7 @@ def test_json_has_every_sample_and_csv_a_line_a_layer() -> None:
     [own] = found["runs"]
     assert own["runs"] == len(own["samples"]) > 0
     assert own["machine"]["torch"] == torch.__version__
+    assert own["replay"] is own["replay_samples"] is None
     assert own["mult_adds"] == archcalc.analyze("lenet5").totals.mult_adds
     records = list(csv.DictReader(quickly("profile", "lenet5", "-f", "csv").out.splitlines()))
     assert [one["layer"] for one in records] == [one["layer"] for one in own["layers"]]
@@ -358,6 +359,13 @@ def test_json_has_every_sample_and_csv_a_line_a_layer() -> None:
     assert float(short[0]["low"]) <= float(short[0]["median"]) <= float(short[0]["high"])
     assert float(short[0]["quartile1"]) <= float(short[0]["quartile3"]) <= float(short[0]["p90"])
     assert (short[0]["device"], short[0]["dtype"], short[0]["replay"]) == ("cpu", "float32", "")
+
+
+def test_json_has_the_median_of_a_replayed_graph() -> None:
+    device = latency.machine(QUICK, torch.device("cpu"))
+    own, replay = timing.Timing((3.0,), "budget"), timing.Timing((1.0, 2.0, 1.5), "budget")
+    record = profiling.latency_record(latency.Latency("a", 1, device, own, replay=replay))
+    assert (record["replay"], record["replay_samples"]) == (1.5, [1.0, 2.0, 1.5])
 
 
 def test_saved_runs_are_compared(tmp_path: Path) -> None:
@@ -394,12 +402,11 @@ def read_back(path: Path, *runs: dict[str, Any]) -> list[profiling.Saved]:
 
 def test_a_table_and_its_runs_need_two_files(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    ran = quickly("profile", "lenet5", "-o", str(path), "--save", str(tmp_path / "x/../a.json"))
-    assert (ran.code, ran.out) == (2, "")
-    assert "error: " in ran.err
-    ran = quickly("profile", "lenet5", "-o", str(path), "--save", str(path))
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == f"error: expected two files to write to, received '{path}' twice\n"
+    (tmp_path / "link.json").symlink_to(path)
+    for other in ("a.json", "x/../a.json", "link.json"):
+        ran = quickly("profile", "lenet5", "-o", str(path), "--save", str(tmp_path / other))
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == f"error: expected two files to write to, received '{path}' twice\n"
     assert not path.exists()
 
 
@@ -652,12 +659,19 @@ def test_commands_without_a_device_import_no_torch() -> None:
 # When it can't.
 
 
+HALF = (
+    "error: --dtype: expected one of float32, float16, bfloat16, float64, received 'half'; "
+    "did you mean float16?\n"
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--device", "cuda:7"), "--device: expected one of cpu"),
         (("--device", "gpu"), "received 'gpu'"),
         (("--dtype", "int8"), "--dtype: expected one of float32, float16"),
+        (("--dtype", "half"), HALF),
         (("--batch", "0"), "--batch: expected whole numbers of at least 1"),
         (("--batch", "1,x"), "--batch: expected whole numbers of at least 1"),
         (("--top", "0"), "--top: expected at least 1"),
@@ -684,6 +698,8 @@ def test_compare_refuses_the_same() -> None:
     ran = run("compare", "lenet5", "--device", "cpu", "--budget", "-1")
     assert (ran.code, ran.out) == (2, "")
     assert "--budget: expected seconds above 0, received -1" in ran.err
+    ran = run("compare", "lenet5", "--device", "cpu", "--dtype", "half")
+    assert (ran.code, ran.out, ran.err) == (2, "", HALF)
 
 
 def test_warming_up_several_is_bounded_as_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
