@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import csv
 import gc
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +28,7 @@ import torch
 from command import run
 
 import archcalc
+from archcalc.cli import streams
 from archcalc.errors import LayerError, OutputError, SettingError
 from archcalc.pytorch import devices, latency, roofline, timing
 from archcalc.pytorch.events import Row, Stamps
@@ -644,6 +649,41 @@ sys.exit(cli.run())
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
     assert "runs" not in done.stdout
+
+
+def test_an_interruption_afterwards_is_for_whoever_handles_it() -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        with streams.interruption_afterwards():
+            signal.raise_signal(signal.SIGINT)
+            assert not came
+        assert came == [signal.SIGINT]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with streams.interruption_afterwards():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_pytorch_is_imported_in_any_thread() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(streams.start_torch).result()
+
+
+def test_progress_is_drawn_by_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take the interpreter from what is measured."""
+    err = io.StringIO()
+    monkeypatch.setattr(err, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("TERM", "xterm")
+    before = threading.active_count()
+    with streams.progress_bar("measuring", 2) as seen:
+        assert threading.active_count() == before
+        assert " 50%" not in err.getvalue()
+        seen(1.0)
+        assert " 50%" in err.getvalue()
 
 
 def test_commands_without_a_device_import_no_torch() -> None:

@@ -80,30 +80,35 @@ def check_targets(*paths: str | None) -> None:
     for path in given:
         check_target(path)
     if len({os.path.realpath(path) for path in given}) < len(given):
-        raise OutputError(f"expected two files to write to, received {received(given[0], 1000)} twice")
+        twice = received(given[0], 1000)
+        raise OutputError(f"expected two files to write to, received {twice} twice")
 
 
 def start_torch() -> None:
-    """Import PyTorch, and have garbage collected from now on: it leaves cycles with large tensors.
+    """Import PyTorch; from now on garbage is collected, for it leaves cycles with large tensors."""
+    gc.enable()
+    with interruption_afterwards():  # which is lost on the way: importing PyTorch catches it
+        import archcalc.pytorch.model  # noqa: F401
 
-    Importing it loses a KeyboardInterrupt; one that comes meanwhile is raised after it.
-    """
+
+@contextmanager
+def interruption_afterwards() -> Iterator[None]:
+    """Let an interruption wait until all is done, then let whoever handles it have it."""
     import signal
     import threading
 
-    gc.enable()
-    came: list[int] = []
+    before, came = signal.getsignal(signal.SIGINT), []
     is_main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    if is_main:
-        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    if not (is_main and callable(before)):  # no other thread may handle it, or it is ignored
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
-        import archcalc.pytorch.model  # noqa: F401 - which imports it
+        yield
     finally:
-        if is_main:
-            signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before)
     if came:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
 
 def write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: bool) -> None:
