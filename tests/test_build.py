@@ -273,9 +273,10 @@ def test_applications_share_their_parameters_and_gradients_add_up() -> None:
 
 
 def bilinear(image: torch.Tensor, down: float, across: float) -> float:
-    """Between four values, by distance; zeros around the image."""
+    """Between four values, by distance; around the image are those of its border."""
     rows, columns = image.shape
-    y, x = down * rows - 0.5, across * columns - 0.5
+    y = min(max(down * rows - 0.5, 0), rows - 1)
+    x = min(max(across * columns - 0.5, 0), columns - 1)
     total = 0.0
     for i in (math.floor(y), math.floor(y) + 1):
         for j in (math.floor(x), math.floor(x) + 1):
@@ -306,7 +307,14 @@ def test_roialign_is_the_mean_of_bilinear_samples(samples: int) -> None:
                 ]
                 mean = sum(seen) / samples**2
                 assert float(found[0, region, 0, i, j]) == pytest.approx(mean, abs=1e-5)
-    assert not found[0, 2].any()  # it lies outside
+    torch.testing.assert_close(found[0, 2, 0], image[-1:, -1:].expand(2, 3))  # it lies outside
+
+
+def test_what_is_seen_of_a_constant_map_is_constant() -> None:
+    """Also at the border, where samples lie outside of the outermost positions."""
+    module = layer("roialign", (1, 8, 8), (2, 4), size=4, samples=2)
+    regions = torch.tensor([[[0.0, 0.0, 0.2, 0.2], [0.7, 0.9, 1.0, 1.0]]])
+    torch.testing.assert_close(module(torch.ones(1, 1, 8, 8), regions), torch.ones(1, 2, 1, 4, 4))
 
 
 def test_anchors_of_every_scale_and_ratio() -> None:

@@ -151,6 +151,9 @@ def figures(row: Row) -> dict[str, Any]:
         "share of Mult-Adds": row.share,
         "share of params": row.params_share,
     }
+    scope = row.node.scope if row.node else row.scope
+    if scope and scope.level:
+        found["times"] = row.times
     if row.buffers:
         found["buffers"] = row.buffers
     if row.shared_with:
@@ -281,9 +284,10 @@ def check_ways(row: Row) -> None:
 
 
 def named(derivation: Derivation) -> str:
-    """The quantity, without what figures of memory say besides."""
+    """The quantity, without what figures of memory and of applications say besides."""
     pattern = r"^(live|saved) bytes(, the most| \(the rest counted at .*\))$"
-    return re.sub(pattern, r"\1 bytes", derivation.quantity)
+    applied = re.sub(r"^times t, as .* is applied$", "times", derivation.quantity)
+    return re.sub(pattern, r"\1 bytes", applied)
 
 
 def check_layer(row: Row, one: Explanation) -> None:
@@ -660,6 +664,40 @@ def test_latex_is_balanced(name: str) -> None:
     text = explanations.as_text(explain(analysis), "latex")
     check_tex(text)
     assert text.count(r"\begin{align*}") == len(analysis.layers) + 1
+
+
+NESTED = """
+input: [2, 3, 4]
+blocks:
+  outer: {layers: [inner: {name: inner, times: 3}, relu]}
+  inner: {layers: [linear: {name: fc, out: 5}, sigmoid]}
+layers:
+  - outer: {name: outer, times: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("crops", "eceptive field unknown: where the regions lie depends on the data"),
+        ("rpn/regions", "eceptive field unknown: all that it takes is held constant"),
+        ("stage2/separable12", "times t, as stage2 is applied"),
+        ("stage2/separable12/pw", "(7*7*1,024*512*1*1)*300"),
+    ],
+)
+def test_regions_are_explained(name: str, said: str) -> None:
+    for format_name in ("terminal", "markdown"):
+        text = explanations.as_text(explain(analyze("faster-rcnn-mobilenet"), name), format_name)
+        wanted = said.rsplit(" = ", maxsplit=1)[-1] if format_name == "markdown" else said
+        assert wanted.removeprefix("receptive field, ") in text
+
+
+def test_applications_inside_each_other_are_a_product() -> None:
+    analysis = analyze(library.parse(NESTED, "nested.yaml"))
+    [one] = explain(analysis, "outer/inner/fc")
+    found = one.derivations[0]
+    assert found.quantity == "times t, as outer, outer/inner is applied"
+    assert (found.symbols, found.text, found.value) == ("t1*t2", "2*3", 6)
 
 
 def test_latex_writes_fractions_and_dots() -> None:

@@ -11,6 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.field_way import Path, axes_of, axis_words, field_step, paths
+from archcalc.analysis.receptive_field import Unknown
 from archcalc.formula import Derived, Sum, constant, formula
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Memory
     from archcalc.analysis.rows import Row
     from archcalc.errors import Place
-    from archcalc.graph import Node
+    from archcalc.graph import Node, Scope
 
 
 class Derivation(NamedTuple):
@@ -33,7 +34,10 @@ class Derivation(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """All derivations of one layer, block or network."""
+    """All derivations of one layer, block or network.
+
+    `unknown` are the reasons why its receptive field is unknown along some axis or all.
+    """
 
     name: str
     kind: str
@@ -42,6 +46,7 @@ class Explanation(NamedTuple):
     place: Place | None
     derivations: tuple[Derivation, ...]
     paths: tuple[Path, ...]
+    unknown: tuple[str, ...]
 
 
 def explain(analysis: Analysis, name: str | None = None) -> Iterator[Explanation]:
@@ -71,6 +76,7 @@ def _explanation(row: Row, whole_path: bool) -> Explanation:
         row.part.source,
         tuple(derivations),
         tuple(paths(row)) if whole_path else (),
+        tuple(dict.fromkeys(one.reason for one in row.receptive_field if isinstance(one, Unknown))),
     )
 
 
@@ -82,12 +88,30 @@ def _derivation(quantity: str, derived: Derived) -> Derivation:
 
 
 def _layer(row: Row, node: Node) -> Iterator[Derivation]:
+    yield from _applications(node.scope)
     yield from _sizes(node)
     yield from _parameters(node)
     yield from _counts(row, node)
     yield from _bytes(row, node)
     yield from _ratios(row)
     yield from _field_step(row, node)
+
+
+def _applications(scope: Scope | None) -> Iterator[Derivation]:
+    """How often a layer is applied: the product over the parts around it."""
+    around = []
+    while scope is not None and scope.level:
+        if scope.applications is not None:
+            around.append(scope)
+        scope = scope.parent
+    if around:
+        around.reverse()
+        names = [f"t{i + 1}" for i in range(len(around))] if len(around) > 1 else ["t"]
+        counts = [one.applications for one in around]
+        derived = formula("*".join(names))(**dict(zip(names, counts, strict=True)))
+        yield _derivation(
+            f"times t, as {', '.join(one.path for one in around)} is applied", derived
+        )
 
 
 def _sizes(node: Node) -> Iterator[Derivation]:
@@ -222,6 +246,7 @@ _SUMMED = {
 def _block(row: Row) -> Iterator[Derivation]:
     """Each figure as the sum over what the block holds, parts that are 0 left out."""
     children = _children(row)
+    yield from _applications(row.scope)
     for quantity, attribute in _SUMMED.items():
         parts = [(name, getattr(child, attribute)) for name, child in children]
         terms = [(name, count) for name, count in parts if count]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Proposals(nn.Module):
     """The regions of the anchors with the highest scores; no gradient goes through the choice.
 
-    Regions that overlap are not dropped.
+    Regions that overlap are not dropped, and those that reach over the image's border not clipped.
     """
 
     def __init__(self, number: int, scales: Sequence[float], ratios: Sequence[float]) -> None:
@@ -73,7 +73,10 @@ def proposals(op: ops.Proposals, inputs: Shapes) -> nn.Module:
 
 
 class RoIAlign(nn.Module):
-    """(batch, channels, h, w) and (batch, n, 4) as (batch, n, channels, *size)."""
+    """(batch, channels, h, w) and (batch, n, 4) as (batch, n, channels, *size).
+
+    Outside of the outermost positions of the map is what these have.
+    """
 
     def __init__(self, size: tuple[int, ...], samples: int) -> None:
         super().__init__()
@@ -89,7 +92,9 @@ class RoIAlign(nn.Module):
         grid = torch.stack(
             (columns.unsqueeze(2).expand(shape), rows.unsqueeze(3).expand(shape)), -1
         )
-        found = functional.grid_sample(x, grid.flatten(1, 2), align_corners=False)
+        found = functional.grid_sample(
+            x, grid.flatten(1, 2), padding_mode="border", align_corners=False
+        )
         if self.samples > 1:
             found = functional.avg_pool2d(found, self.samples)
         by_region = found.reshape(*found.shape[:2], -1, *self.size)

@@ -39,8 +39,11 @@ def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
 
 
 def _printed(analysis: Analysis) -> Counting:
-    """The convention of the first source that prints Mult-Adds or params of the network."""
-    for table in _tables(analysis):
+    """The convention of the first source that prints Mult-Adds or params of the network.
+
+    Rather of one that prints them at these settings.
+    """
+    for table in sorted(_tables(analysis), key=lambda table: not _has(table, analysis)):
         words = {figure: _conventions(table, figure, analysis) for figure in _FIGURES}
         if any(found is not None for found in words.values()):
             source = one_line(table.source)
@@ -66,6 +69,18 @@ def _tables(analysis: Analysis) -> Sequence[Published]:
     return tables
 
 
+def _has(table: Published, analysis: Analysis) -> bool:
+    """Whether a table prints Mult-Adds or params of the network at these settings."""
+    return any(
+        cell.figure in _FIGURES and not cell.layer and _is_of(cell, analysis)
+        for cell in table.cells
+    )
+
+
+def _is_of(cell: Cell, analysis: Analysis) -> bool:
+    return plain(cell.network) == plain(analysis.label)
+
+
 def _conventions(table: Published, figure: str, analysis: Analysis) -> tuple[str, ...] | None:
     """By which conventions a table prints a figure; None where it doesn't print it.
 
@@ -74,8 +89,7 @@ def _conventions(table: Published, figure: str, analysis: Analysis) -> tuple[str
     """
 
     def order(cell: Cell) -> tuple[bool, bool, bool]:
-        same = plain(cell.network) == plain(analysis.label)
-        return not same, "@" in cell.network, bool(cell.layer)
+        return not _is_of(cell, analysis), "@" in cell.network, bool(cell.layer)
 
     cells = sorted((cell for cell in table.cells if cell.figure == figure), key=order)
     return cells[0].conventions if cells else None

@@ -81,6 +81,9 @@ def _terminal(one: Explanation) -> Iterator[str]:
         yield f"  {derivation.quantity:<{width}}  {_equation(derivation)}"
     for path in one.paths:
         yield from _terminal_path(path)
+    for reason in one.unknown:
+        yield ""
+        yield f"  receptive field unknown: {reason}"
 
 
 def _equation(derivation: Derivation) -> str:
@@ -136,6 +139,9 @@ def _markdown(one: Explanation) -> Iterator[str]:
         yield f"| {quantity} | {_code(d.symbols)} | {_code(grouped(d.text))} | {value} |"
     for path in one.paths:
         yield from _markdown_path(path)
+    for reason in one.unknown:
+        yield ""
+        yield f"Receptive field unknown: {escaped(reason)}."
 
 
 def _markdown_path(path: Path) -> Iterator[str]:
@@ -271,6 +277,7 @@ def _record(one: Explanation) -> dict[str, Any]:
             }
             for path in one.paths
         ],
+        "receptive_field_unknown": list(one.unknown),
     }
 
 

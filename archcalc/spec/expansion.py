@@ -256,14 +256,12 @@ class _Expansion:
 
     def outputs(self, last: Tensor, context: _Context) -> list[Output]:
         found: list[Output] = []
-        places: dict[str, Place] = {}
         for declared in self.spec.outputs:
             for output in self.declared(declared, last, context):
-                place = places.setdefault(output.name, declared.source.place)
                 if any(output.name == other.name for other in found):
                     raise SpecError(
                         f"expected an output's name once, received {received(output.name)} again",
-                        place=place,
+                        place=declared.name.place if declared.name else declared.source.place,
                     )
                 found.append(output)
         if all(output.auxiliary for output in found):
@@ -276,7 +274,12 @@ class _Expansion:
     ) -> Iterator[Output]:
         """The outputs that one entry declares."""
         source = output.source
-        for inner in self.turns("output", source.each, source.place, last, context):
+        turns = list(self.turns("output", source.each, source.place, last, context))
+        if not turns and not output.auxiliary:
+            raise SpecError(
+                "expected an output for each of a list, received an empty list", place=source.place
+            )
+        for inner in turns:
             if output.when is not None and not self.truth(output.when, inner, last):
                 continue
             tensor, name = self.resolve(source, inner, last)
