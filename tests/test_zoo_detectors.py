@@ -109,7 +109,8 @@ def test_the_stage2_costs_as_often_as_there_are_proposals() -> None:
     stages = [few.find(name) for name in ("stage2", "heads")]
     assert sum(row.mult_adds for row in stages) == 100 * region
     assert [row.times for row in stages] == [100, 100]
-    assert [one.tensor.shape for one in few.graph.outputs] == [(100, 91), (100, 360), (100, 4)]
+    shapes = [one.tensor.shape for one in few.graph.outputs]
+    assert shapes == [(100, 91), (100, 360), (100, 4), (24, 37, 37), (48, 37, 37)]
 
 
 def test_fewer_classes_make_thinner_heads() -> None:
@@ -206,10 +207,26 @@ def test_a_detector_runs() -> None:
     with torch.no_grad():
         found = model(torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     shapes = {name: tuple(one.shape) for name, one in found.items()}
-    assert shapes == {"classes": (2, 5, 4), "boxes": (2, 5, 12), "regions": (2, 5, 4)}
+    assert shapes == {
+        "classes": (2, 5, 4), "boxes": (2, 5, 12), "regions": (2, 5, 4),
+        "objectness": (2, 24, 4, 4), "offsets": (2, 48, 4, 4),
+    }  # fmt: skip
     assert all(one.isfinite().all() for one in found.values())
     assert torch.allclose(found["classes"].sum(-1), torch.ones(2, 5))
     assert not torch.allclose(found["boxes"][:, 0], found["boxes"][:, 1])  # other regions
+
+
+def test_all_of_a_detector_can_learn() -> None:
+    """No gradient goes back through the choice of regions: the RPN learns by outputs of its own."""
+    import torch
+
+    from archcalc import build
+
+    model = build("faster-rcnn-mobilenet", resolution=64, proposals=5, classes=4)
+    found = model(torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    sum(one.sum() for one in found.values()).backward()
+    without = [name for name, one in model.named_parameters() if one.grad is None]
+    assert without == []
 
 
 @pytest.mark.slow
