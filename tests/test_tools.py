@@ -239,6 +239,18 @@ def test_a_paper_that_counts_as_archcalc() -> None:
     assert "cut off" in table.caption[0]
 
 
+@pytest.mark.parametrize(("resolution", "printed"), [(600, 149.6), (300, 64.3)])
+def test_a_paper_that_counts_by_the_table_of_these_settings(
+    resolution: int, printed: float
+) -> None:
+    """Howard et al. 2017, Table 13: with biases at 600; at 300 by another of its entries."""
+    analysis = archcalc.analyze("faster-rcnn-vgg", resolution=resolution)
+    table = archcalc.tabulate(analysis, counting="paper")
+    assert table.total is not None
+    assert round(table.total.mult_adds / 1e9, 1) == printed
+    assert ("the addition of a bias is one more" in " ".join(table.caption)) == (resolution == 600)
+
+
 def test_a_network_without_printed_figures() -> None:
     ran = run("table", "plain20", "--as", "paper")
     assert ran.code == 2
