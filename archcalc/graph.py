@@ -359,9 +359,10 @@ class GraphBuilder:
                     layer=scope.path,
                 )
             if len(entry.shape) < 2 or entry.shape[0] != applications:
+                like = (applications, *(entry.shape[1:] or (64, 14, 14)))
                 raise SpecError(
                     f"times: expected what comes in to have {applications} in front, as "
-                    f"{applications}x64x14x14 has, received {spelled(entry.shape)}",
+                    f"{spelled(like)} has, received {spelled(entry.shape)}",
                     layer=scope.path,
                 )
         outer.children[name] = scope

@@ -300,9 +300,9 @@ def refusal(shape: tuple[int, ...], times: int) -> str:
 
 
 def test_what_comes_in_has_as_many_in_front_as_there_are_applications() -> None:
-    wanted = "times: expected what comes in to have 3 in front, as 3x64x14x14 has, received "
-    assert refusal((4, 8, 8), 3) == wanted + "4x8x8"
-    assert refusal((3,), 3) == wanted + "3"
+    wanted = "times: expected what comes in to have 3 in front, as {} has, received {}"
+    assert refusal((4, 8, 8), 3) == wanted.format("3x8x8", "4x8x8")
+    assert refusal((3,), 3) == wanted.format("3x64x14x14", "3")
 
 
 def test_applications_in_all_are_bounded() -> None:

@@ -52,6 +52,8 @@ def field(word: str, known: Collection[str]) -> str | None:
     for other in FIELDS.get(plain(word), ()):
         if other in known:
             return f"here that is {other}"
+    if plain(word) == "times":
+        return "blocks take it: put it into one"
     return did_you_mean(word, known)
 
 
