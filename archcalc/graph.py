@@ -122,6 +122,12 @@ class Scope:
         self.source: Place | None = None
         self.survival: int | Fraction | None = None
 
+    def applied(self) -> list[Scope]:
+        """The parts applied several times that are around, itself among them, the nearest first."""
+        if not self.level:
+            return []
+        return [scope for scope in _upwards(self) if scope.applications is not None]
+
     def walk(self) -> Iterator[Scope]:
         """This scope and all below it, outer ones first."""
         waiting = [self]

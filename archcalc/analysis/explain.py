@@ -97,15 +97,10 @@ def _layer(row: Row, node: Node) -> Iterator[Derivation]:
     yield from _field_step(row, node)
 
 
-def _applications(scope: Scope | None) -> Iterator[Derivation]:
+def _applications(scope: Scope) -> Iterator[Derivation]:
     """How often a layer is applied: the product over the parts around it."""
-    around = []
-    while scope is not None and scope.level:
-        if scope.applications is not None:
-            around.append(scope)
-        scope = scope.parent
+    around = scope.applied()[::-1]
     if around:
-        around.reverse()
         names = [f"t{i + 1}" for i in range(len(around))] if len(around) > 1 else ["t"]
         counts = [one.applications for one in around]
         derived = formula("*".join(names))(**dict(zip(names, counts, strict=True)))
@@ -245,6 +240,7 @@ _SUMMED = {
 
 def _block(row: Row) -> Iterator[Derivation]:
     """Each figure as the sum over what the block holds, parts that are 0 left out."""
+    assert row.scope is not None
     children = _children(row)
     yield from _applications(row.scope)
     for quantity, attribute in _SUMMED.items():
@@ -255,7 +251,6 @@ def _block(row: Row) -> Iterator[Derivation]:
         yield Derivation(quantity, symbols, derived.text(), getattr(row, attribute))
     yield _most_alive(row)
     yield from _ratios(row)
-    assert row.scope is not None
     yield _derivation("depth", row.analysis.depth_of(row.scope))
 
 

@@ -30,6 +30,7 @@ from archcalc.cli.options import (
 )
 from archcalc.cli.streams import (
     analyses_of,
+    check_asked,
     check_targets,
     chosen_format,
     progress,
@@ -106,9 +107,7 @@ def verify(
     from archcalc.report import checks
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
-    if every == bool(networks):
-        got = "both" if every else "neither"
-        raise SettingError(f"verify: expected networks or --all, received {got}")
+    check_asked("verify", networks, every)
     check_targets(output)
     asked, found = networks or known(specs=specs or ()), []
     start_torch()

@@ -33,6 +33,7 @@ from archcalc.cli.options import (
 )
 from archcalc.cli.streams import (
     analyses_of,
+    check_asked,
     check_targets,
     chosen_format,
     complain,
@@ -209,9 +210,7 @@ def reproduce(
     from archcalc.report import verdicts
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
-    if every == bool(networks):
-        got = "both" if every else "neither"
-        raise SettingError(f"reproduce: expected networks or --all, received {got}")
+    check_asked("reproduce", networks, every)
     if networks:
         found = {name: judged(name, specs=specs or ()) for name in networks}
     else:

@@ -74,7 +74,7 @@ def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) 
 
 def check_targets(*paths: str | None) -> None:
     """Refuse files that can't be written before anything is measured for them."""
-    from archcalc.report.profiling import check_target
+    from archcalc.report.writers import check_target
 
     given = [path for path in paths if path is not None]
     for path in given:
@@ -82,6 +82,13 @@ def check_targets(*paths: str | None) -> None:
     if len({os.path.realpath(path) for path in given}) < len(given):
         twice = received(given[0], 1000)
         raise OutputError(f"expected two files to write to, received {twice} twice")
+
+
+def check_asked(command: str, networks: Sequence[str] | None, every: bool) -> None:
+    """Raises SettingError unless there are either networks or all of them are asked for."""
+    if every == bool(networks):
+        got = "both" if every else "neither"
+        raise SettingError(f"{command}: expected networks or --all, received {got}")
 
 
 def start_torch() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from archcalc.graph import Graph, Node, Scope
+    from archcalc.graph import Graph, Node
 
 
 class Take(NamedTuple):
@@ -74,19 +74,9 @@ class Stepper:
 
 def takes_of(graph: Graph, node: Node) -> Iterator[Take]:
     """What a layer takes, in its order."""
-    into = _applied(node.scope)
+    into = node.scope.applied()
     for tensor in node.inputs:
-        out = _applied(graph.nodes[tensor.node].scope)
+        out = graph.nodes[tensor.node].scope.applied()
         shared = [scope for scope in out if scope in into]
         left = tuple(scope.applications or 1 for scope in out[: len(out) - len(shared)])
         yield Take((tensor.node, tensor.port), left, len(into) - len(shared))
-
-
-def _applied(scope: Scope | None) -> list[Scope]:
-    """The parts applied several times around a layer, the nearest first."""
-    found = []
-    while scope is not None and scope.level:
-        if scope.applications is not None:
-            found.append(scope)
-        scope = scope.parent
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -136,22 +135,6 @@ def tables(found: Sequence[Profiled], format: str, top: int | None) -> list[Tabl
         return [flat_table(found, top)]
     by_layer = [layer_table(one, top) for one in found if one.latency.layers]
     return [summary_table(found), *by_layer]
-
-
-def check_target(path: str) -> None:
-    """Raises OutputError where a file can't be written, before anything is measured for it."""
-    folder = os.path.dirname(os.path.realpath(path))
-    if os.path.isdir(path):
-        reason = "Is a directory"
-    elif not os.path.isdir(folder):
-        reason = f"expected a directory, received {received(folder, 1000)}"
-    elif os.path.exists(path) and not os.access(path, os.W_OK):
-        reason = "Permission denied"
-    elif (os.path.isfile(path) or not os.path.exists(path)) and not os.access(folder, os.W_OK):
-        reason = f"Permission denied in {received(folder, 1000)}"
-    else:
-        return
-    raise OutputError(f"can't write {received(path, 1000)}: {reason}")
 
 
 def save(found: Sequence[Profiled], path: str) -> None:

@@ -228,6 +228,22 @@ FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
 # Files.
 
 
+def check_target(path: str) -> None:
+    """Raises OutputError where a file can't be written, before anything is measured for it."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        reason = "Is a directory"
+    elif not os.path.isdir(folder):
+        reason = f"expected a directory, received {received(folder, 1000)}"
+    elif os.path.exists(path) and not os.access(path, os.W_OK):
+        reason = "Permission denied"
+    elif (os.path.isfile(path) or not os.path.exists(path)) and not os.access(folder, os.W_OK):
+        reason = f"Permission denied in {received(folder, 1000)}"
+    else:
+        return
+    raise OutputError(f"can't write {received(path, 1000)}: {reason}")
+
+
 def write_file(path: str, text: Iterable[str]) -> None:
     """Replace a file's whole content at once, or raise OutputError and leave the old one."""
 
