@@ -1242,7 +1242,7 @@ def test_a_report_says_of_how_many_passes_a_run_is_the_mean(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     FakeCuda(monkeypatch)
-    analysis = archcalc.analyze("vgg11-lrn")
+    analysis = archcalc.analyze("googlenet")
     few = archcalc.analyze(library.parse(FEW_LAYERS, "few.yaml"))
     for one, said in ((few, 4), (analysis, 1)):
         found = profile(one, QUICK, layers=False)
