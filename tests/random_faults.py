@@ -80,6 +80,15 @@ def kernel_dilated_beyond_its_input(drawer: Drawer, shape: Shape) -> Any:
 
 
 @fault
+def a_pool_rounded_up_a_stride_beyond_its_input(drawer: Drawer, shape: Shape) -> Any:
+    stride = drawer.integer(1, 3)
+    kernel = max(shape[1:]) + stride
+    return bad("maxpool", kernel=kernel, stride=stride, ceil=True), lambda x: of("MaxPool", shape)(
+        kernel, stride, ceil_mode=True
+    )(x)
+
+
+@fault
 def groups_that_do_not_divide_the_input(drawer: Drawer, shape: Shape) -> Any:
     groups = drawer.pick([g for g in range(2, shape[0] + 3) if shape[0] % g])
     kind = drawer.pick(["conv", "convtranspose"])
@@ -470,16 +479,6 @@ def negative_padding(drawer: Drawer, shape: Shape) -> Any:
     padding = [[0, cut], *([0, 0] for _ in shape[2:])]
     sides = [0, 0] * (len(shape) - 2) + [0, cut]
     return bad("pad", padding=padding), lambda x: functional.pad(x, sides)
-
-
-@ours
-def a_pool_rounded_up_that_never_fits(drawer: Drawer, shape: Shape) -> Any:
-    """With `ceil` PyTorch lets a single window hang over; in archcalc the first one must fit."""
-    kernel = max(shape[1:]) + 1
-    fields = {"kernel": kernel, "stride": kernel}
-    return bad("maxpool", ceil=True, **fields), lambda x: of("MaxPool", shape)(
-        kernel, kernel, ceil_mode=True
-    )(x)
 
 
 @ours

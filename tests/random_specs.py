@@ -49,10 +49,10 @@ def positions(n: int, window: Window, ceil: bool = False) -> int:
     k, s, before, after, d = window
     reach, end = d * (k - 1) + 1, before + n + after
     starts = [start for start in range(0, end, s) if start + reach <= end]
-    if ceil and starts:
-        covered, following = starts[-1] + reach, starts[-1] + s
-        if covered < end and following < before + n:  # it begins in the input
-            starts.append(following)
+    if ceil:
+        last = starts[-1] if starts else -s
+        if last + reach < end and last + s < before + n:  # it begins in the input
+            starts.append(last + s)
     return len(starts)
 
 
@@ -354,7 +354,13 @@ class Drawer:
         return self.pick(words) if words else 0
 
     def windows(
-        self, sizes: Shape, *, dilated: bool, words: Sequence[str], half: bool = False
+        self,
+        sizes: Shape,
+        *,
+        dilated: bool,
+        words: Sequence[str],
+        half: bool = False,
+        ceil: bool = False,
     ) -> tuple[Fields, list[Window]]:
         """Fields of a sliding window, and what they come to; kernel 1 where others don't fit."""
         rank = len(sizes)
@@ -369,7 +375,7 @@ class Drawer:
                 "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation,
             }  # fmt: skip
             found = resolved(fields, sizes)
-            if all(positions(n, w) for n, w in zip(sizes, found, strict=True)):
+            if all(positions(n, w, ceil) for n, w in zip(sizes, found, strict=True)):
                 return self.shortened(fields), found
         fields = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}
         return {"kernel": 1}, resolved(fields, sizes)
@@ -510,10 +516,12 @@ def pool(drawer: Drawer, shape: Shape, *, dilated: bool) -> Drawn | None:
     """No window lies in the padding alone: its maximum would be minus infinity."""
     channels, *sizes = shape
     words = ("same_tf", "valid")
-    fields, windows = drawer.windows(tuple(sizes), dilated=dilated, words=words, half=True)
+    ceil = drawer.chance(3)
+    fields, windows = drawer.windows(
+        tuple(sizes), dilated=dilated, words=words, half=True, ceil=ceil
+    )
     if not dilated:
         fields.pop("dilation", None)
-    ceil = drawer.chance(3)
     out = counted(sizes, windows, ceil)
     if any(blind(n, w, count) for n, w, count in zip(sizes, windows, out, strict=True)):
         return None

@@ -136,7 +136,7 @@ def _padded_sizes(op: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
     _, own, windows = slid(op, sizes)
     return tuple(
         (size.number - 1) * slide.stride + slide.reach
-        if slide.ceil and not isinstance(slide.padding, str)
+        if slide.ceil and slide.padding not in ("same", "same_tf")
         else n + window.before + window.after
         for n, size, slide, window in zip(sizes, slide_sizes(op, sizes), own, windows, strict=True)
     )

@@ -253,13 +253,19 @@ def resolve(n: int, slide: Slide) -> Sliding:
     else:
         wanted = same_padding(n, slide).number
         before, after = wanted // 2, wanted - wanted // 2
-    if slide.reach > n + before + after:
-        dilated = f" ({k} dilated by {d})" if d > 1 else ""
-        raise LayerError(
-            f"kernel: expected at most its padded input {n + before + after} "
-            f"({n} + {before} + {after}), received {slide.reach}{dilated}"
-        )
+    if slide.reach - (n + before + after) >= (s if slide.ceil else 1):
+        raise _too_large(n, slide, before, after)
     return Sliding(k, s, before, after, d)
+
+
+def _too_large(n: int, slide: Slide, before: int, after: int) -> LayerError:
+    """In ceil mode a window may reach beyond its padded input by less than the stride."""
+    allowed = f"less than the stride {slide.stride} beyond" if slide.ceil else "at most"
+    dilated = f" ({slide.kernel} dilated by {slide.dilation})" if slide.dilation > 1 else ""
+    return LayerError(
+        f"kernel: expected {allowed} its padded input {n + before + after} "
+        f"({n} + {before} + {after}), received {slide.reach}{dilated}"
+    )
 
 
 def same_padding(n: int, slide: Slide) -> Derived:
