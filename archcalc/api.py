@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.analysis import Analysis
 from archcalc.errors import ArchcalcError, SettingError, SpecError, plain, received
 from archcalc.graph import Graph, collector_paused
+from archcalc.packages import imported, require
 from archcalc.printed import QUOTED
 from archcalc.spec import library, reader
 from archcalc.spec.expansion import expand, settled
@@ -112,10 +113,12 @@ def build(
     "meta" it has shapes and no memory. `network` and `more` (settings, input) are as for `analyze`.
     Raises ArchcalcError's subclasses; imports torch.
     """
-    from archcalc.pytorch.model import build as built
-
+    require("torch", "build")
     if not isinstance(network, Analysis):
         network = analyze(network, **more)
+    imported("torch", "build")
+    from archcalc.pytorch.model import build as built
+
     return built(network.graph, device=device, dtype=dtype, seed=seed)
 
 
@@ -277,9 +280,12 @@ def verify(network: str | Spec | Graph | Analysis, **more: Any) -> Verification:
     `network` and `more` (settings, input) are as for `analyze`. Raises ArchcalcError's subclasses;
     imports torch.
     """
+    require("torch", "verify")
+    analysis = network if isinstance(network, Analysis) else analyze(network, **more)
+    imported("torch", "verify")
     from archcalc.pytorch.verify import verify as verified
 
-    return verified(network if isinstance(network, Analysis) else analyze(network, **more))
+    return verified(analysis)
 
 
 def reconcile(
@@ -291,14 +297,21 @@ def reconcile(
     if none is named. Counts are for one input. `network` and `more` (settings, input) are as for
     `analyze`. Raises ArchcalcError's subclasses; imports torch.
     """
-    from archcalc.analysis.tools import named
-
-    for tool in tools:
-        named(tool)  # refused before torch is imported
+    require("torch", "reconcile")
+    check_tools(tools)
+    analysis = network if isinstance(network, Analysis) else analyze(network, **more)
+    imported("torch", "reconcile")
     from archcalc.pytorch.reconcile import reconcile as reconciled
 
-    analysis = network if isinstance(network, Analysis) else analyze(network, **more)
     return reconciled(analysis, tools)
+
+
+def check_tools(tools: Sequence[str]) -> None:
+    """Refuse tools that aren't known (SettingError) or not installed (PackageError)."""
+    from archcalc.analysis.tools import named
+
+    for name in tools:
+        require(named(name).name, f"reconcile --tool {name}")
 
 
 def verify_all(

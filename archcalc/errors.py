@@ -7,7 +7,8 @@
     |-- NetworkNotFound           no network, file or variant of that name
     |-- SettingError              a setting, input shape, dtype or batch that can't be
     |-- ColumnError               a column, table or sort key that is not there
-    `-- OutputError               a file that can't be written
+    |-- OutputError               a file that can't be written
+    `-- PackageError              a package that isn't installed, or can't be imported
 
 An error's text is one sentence, preceded by the place (file:line:column) and the layer where
 there are any, and followed by what was expected, what was received and a hint where they are known.
@@ -95,6 +96,10 @@ class ColumnError(ArchcalcError):
 
 class OutputError(ArchcalcError):
     """A file that can't be written."""
+
+
+class PackageError(ArchcalcError):
+    """A package that isn't installed, or can't be imported."""
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ import archcalc
 from archcalc.analysis.tools import TOOLS, thop
 from archcalc.analysis.tools.base import norm
 from archcalc.cli import built
-from archcalc.errors import SettingError
+from archcalc.errors import PackageError
 from archcalc.pytorch import counters, reconcile
 from archcalc.report import reconciliation
 from archcalc.report.writers import as_text
@@ -179,7 +179,7 @@ def test_tools_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.missing == ("ptflops",)
     [table] = reconciliation.tables([found], False, "terminal")
     assert "Not installed: ptflops." in table.caption
-    with pytest.raises(SettingError, match="expected one that is installed, received ptflops"):
+    with pytest.raises(PackageError, match="expected tools that are installed, received ptflops"):
         archcalc.reconcile("lenet5", tools=["ptflops"])
 
 

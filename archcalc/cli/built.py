@@ -40,6 +40,7 @@ from archcalc.cli.streams import (
     write_tables,
 )
 from archcalc.errors import SettingError, printable, received
+from archcalc.packages import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +70,12 @@ def build(
     specs: SpecsOption = None,
 ) -> None:  # fmt: skip
     """A network as a PyTorch model, in a file."""
+    for package in ("torch", *(("onnx", "onnxscript") if _is_onnx(output, format_name) else ())):
+        require(package, "build")
     analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
     if len(analyses) > 1:
         raise SettingError(f"build: expected one network, received {len(analyses)}")
-    start_torch()
+    start_torch("build")
     from archcalc.pytorch import export
     from archcalc.pytorch.model import build as built
     from archcalc.report.writers import save_file
@@ -80,6 +83,11 @@ def build(
     chosen = export.format_of(output, format_name)
     model = built(analyses[0].graph, dtype=dtype, seed=seed)
     save_file(output, lambda path: export.FORMATS[chosen](model, path))
+
+
+def _is_onnx(output: str, format_name: str | None) -> bool:
+    """Whether ONNX is to be written; which other formats there are `export` says."""
+    return format_name == "onnx" or (format_name is None and output.lower().endswith(".onnx"))
 
 
 def verify(
@@ -106,11 +114,12 @@ def verify(
     from archcalc.api import pair, verify_all
     from archcalc.report import checks
 
+    require("torch", "verify")
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     check_asked("verify", networks, every)
     check_targets(output)
     asked, found = networks or known(specs=specs or ()), []
-    start_torch()
+    start_torch("verify")
     count, coming = verify_all(
         asked,
         processes=processes or _processes(len(asked)),
@@ -152,13 +161,16 @@ def reconcile(
     output: OutputOption = None,
 ) -> None:  # fmt: skip
     """Why other counters count otherwise, term by term."""
+    from archcalc.api import check_tools
     from archcalc.api import reconcile as compared
     from archcalc.report import reconciliation
 
+    require("torch", "reconcile")
+    check_tools(tools or ())
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     analyses = analyses_of(networks, settings, input_shape, 1, "float32", specs)
     check_targets(output)
-    start_torch()
+    start_torch("reconcile")
     coming = (compared(analysis, tools=tools or ()) for analysis in analyses)
     found = []
     try:
@@ -205,6 +217,7 @@ def profile(
     from archcalc.analysis.costs import check_built
     from archcalc.report import profiling
 
+    require("torch", "profile")
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     if top is not None and top < 1:
         raise SettingError(f"--top: expected at least 1, received {top}")
@@ -216,7 +229,7 @@ def profile(
         for size in _batches(batch)
         for analysis in analyses_of([network], settings, input_shape, size, dtype, specs)
     ]
-    start_torch()
+    start_torch("profile")
     from archcalc.pytorch.latency import Options, profiles
 
     options = Options(

@@ -43,6 +43,7 @@ from archcalc.cli.streams import (
     write_tables,
 )
 from archcalc.errors import ArchcalcError, SettingError
+from archcalc.packages import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -266,6 +267,7 @@ def compare(
         flags = {"channels-last": channels_last, "compile": compiled}
         _refuse_measuring({**numbers, **flags}, {*(keys or ()), sort or ""})
     else:
+        require("torch", "compare --device")
         check_built(dtype)
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
     printed = [printed_of(one, specs=specs or ()) for one in analyses]
@@ -290,7 +292,7 @@ def _measured(rows: Sequence[Compared], options: tuple[Any, ...]) -> tuple[list[
     """
     found = list(rows)
     try:
-        start_torch()
+        start_torch("compare --device")
         from archcalc.pytorch.latency import Options, interleaved
 
         with progress_bar("measuring", 1) as seen:

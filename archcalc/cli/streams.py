@@ -91,10 +91,16 @@ def check_asked(command: str, networks: Sequence[str] | None, every: bool) -> No
         raise SettingError(f"{command}: expected networks or --all, received {got}")
 
 
-def start_torch() -> None:
-    """Import PyTorch; from now on garbage is collected, for it leaves cycles with large tensors."""
+def start_torch(command: str) -> None:
+    """Import PyTorch; from now on garbage is collected, for it leaves cycles with large tensors.
+
+    Raises PackageError where it can't be imported.
+    """
+    from archcalc.packages import imported
+
     gc.enable()
     with interruption_afterwards():  # which is lost on the way: importing PyTorch catches it
+        imported("torch", command)
         import archcalc.pytorch.model  # noqa: F401
 
 

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archcalc.packages import installing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -296,6 +298,16 @@ def too_large(analysis: Analysis) -> str:
     if free is None or needed <= free:
         return ""
     return f"it runs the network, which takes about {needed:,} bytes, and {free:,} are free"
+
+
+def called(tool: str) -> str:
+    """A counter's name, with its version where it is installed."""
+    return f"{tool} {version(tool) or ''}".rstrip()
+
+
+def absent(tool: str) -> str:
+    """Why a counter that isn't installed finds nothing; empty where it is installed."""
+    return "" if version(tool) else f"it is not installed; this installs it: {installing(tool)}"
 
 
 def version(tool: str) -> str | None:

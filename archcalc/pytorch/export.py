@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from archcalc.errors import OutputError, did_you_mean, received
+from archcalc.packages import imported
 from archcalc.pytorch.counters import quiet
 
 if TYPE_CHECKING:
@@ -75,15 +76,9 @@ def save_program(model: Network, path: str) -> None:
 
 
 def save_onnx(model: Network, path: str) -> None:
-    """ONNX with one input `x`; raises OutputError where its packages are missing."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise OutputError(
-            f"expected the packages onnx and onnxscript to write ONNX, received no {error.name}",
-            hint="python -m pip install 'archcalc[onnx]' brings them",
-        ) from None
+    """ONNX with one input `x`; raises PackageError where its packages are missing."""
+    for package in ("onnx", "onnxscript"):
+        imported(package, "ONNX")
     with quiet():
         program: Any = torch.onnx.export(
             exported(model), dynamo=True, verbose=False, input_names=["x"], external_data=False

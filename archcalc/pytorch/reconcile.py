@@ -8,7 +8,8 @@ import torch
 
 from archcalc.analysis.tools import TOOLS, named
 from archcalc.analysis.tools.accounts import Reconciled, Reconciliation, reconciled
-from archcalc.errors import SettingError, one_line
+from archcalc.errors import PackageError, one_line
+from archcalc.packages import installing
 from archcalc.pytorch.counters import COUNTERS, META, meta_input, too_large, version
 from archcalc.pytorch.model import build
 
@@ -26,14 +27,14 @@ def reconcile(analysis: Analysis, tools: Sequence[str] = ()) -> Reconciliation:
 
     `tools` are those that must be there; all that are installed if none is named. One that breaks
     is told among the failures, and the others carry on. Raises SettingError for a tool that isn't
-    known or not installed, SpecError for a network that can't be built.
+    known, PackageError for one that isn't installed, SpecError for a network that can't be built.
     """
     chosen = [named(name) for name in dict.fromkeys(tools)] or list(TOOLS.values())
     missing = [tool.name for tool in chosen if version(tool.name) is None]
     if tools and missing:
-        raise SettingError(
-            f"--tool: expected one that is installed, received {', '.join(missing)}",
-            hint=f"pip install {' '.join(missing)}",
+        raise PackageError(
+            f"reconcile: expected tools that are installed, received {', '.join(missing)}",
+            hint=f"this installs what is missing: {installing(*missing)}",
         )
     model = build(analysis.graph, device="meta")
     found: list[Reconciled] = []

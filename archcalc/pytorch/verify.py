@@ -297,8 +297,9 @@ def mult_adds_by_fvcore(built: Built, failed: str) -> Check:
 
     What else it counts (norms, adaptive pooling) has its own conventions and is left out.
     """
-    tool = f"fvcore {counters.version('fvcore')}"
-    counted = _run(counters.fvcore, built, failed or counters.too_large(built.analysis))
+    tool = counters.called("fvcore")
+    failed = failed or counters.absent("fvcore") or counters.too_large(built.analysis)
+    counted = _run(counters.fvcore, built, failed)
     if isinstance(counted, str):
         return _broken(Check("fvcore", "Mult-Adds", tool, 0, (), ()), built, counted)
     layers = {
@@ -367,8 +368,8 @@ def params_by_thop(built: Built, failed: str) -> Check:
 
     It counts shared ones wherever they are used, and so does the layer's own fact.
     """
-    tool = f"thop {counters.version('thop')}"
-    found = _run(_thop_params, built, failed)
+    tool = counters.called("thop")
+    found = _run(_thop_params, built, failed or counters.absent("thop"))
     if isinstance(found, str):
         return _broken(Check("thop", "params", tool, 0, (), ()), built, found)
     rules = import_module("thop.profile").register_hooks

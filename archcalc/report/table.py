@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.analysis.receptive_field import Unknown
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
+from archcalc.packages import imported
 from archcalc.report.columns import (
     COLUMNS,
     DEFAULT,
@@ -81,10 +82,11 @@ class Table(NamedTuple):
             yield record
 
     def to_pandas(self) -> Any:
-        """A DataFrame with a row for each layer and every column of the CSV."""
-        import pandas as pd
+        """A DataFrame with a row for each layer and every column of the CSV.
 
-        return pd.DataFrame(list(self.records()))
+        Raises PackageError where pandas is not installed.
+        """
+        return imported("pandas", "to_pandas").DataFrame(list(self.records()))
 
 
 def tabulate(  # noqa: PLR0913 - options, by name
