@@ -21,10 +21,23 @@ REQUIREMENTS = {
 
 
 def installing(*packages: str) -> str:
-    """The line that installs these packages; double quotes do in every shell."""
+    """The line that installs these packages for this Python; double quotes do in every shell."""
     wanted = dict.fromkeys(REQUIREMENTS[package] for package in packages)
-    quoted = [f'"{one}"' if "[" in one else one for one in wanted]
-    return f"python -m pip install {' '.join(quoted)}"
+    return " ".join([_installer(), *(f'"{one}"' for one in wanted)])
+
+
+def _installer() -> str:
+    """What installs packages where archcalc is; tools of uv have an environment without pip."""
+    import os
+    import shutil
+    import sys
+
+    here = f'"{sys.executable}"'
+    if not is_installed("pip"):
+        return f"uv pip install --python {here}"
+    first = shutil.which("python") or ""
+    is_first = os.path.dirname(first) == os.path.dirname(sys.executable)
+    return f"{'python' if is_first else here} -m pip install"
 
 
 def is_installed(package: str) -> bool:

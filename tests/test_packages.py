@@ -17,7 +17,7 @@ from archcalc.analysis.tools import TOOLS
 from archcalc.errors import PackageError
 
 ROOT = Path(__file__).parents[1]
-INSTALLS_TORCH = 'this installs it: python -m pip install "archcalc[torch]"'
+INSTALLS_TORCH = f"this installs it: {packages.installing('torch')}"
 NOBODY = "no-such-network"  # it is never looked for
 
 
@@ -53,14 +53,14 @@ def test_commands_without_torch_say_what_installs_it(monkeypatch, tmp_path, comm
 )
 def test_functions_without_torch_say_so(monkeypatch, function):
     without(monkeypatch, "torch")
-    with pytest.raises(PackageError, match=r"torch, received none; this installs it: .*\[torch\]"):
+    with pytest.raises(PackageError, match="torch, received none; this installs it"):
         function(NOBODY)
 
 
 def test_a_data_frame_without_pandas(monkeypatch):
     table = archcalc.tabulate(archcalc.analyze("lenet5"))
     without(monkeypatch, "pandas")
-    with pytest.raises(PackageError, match=r'to_pandas: .* pip install "archcalc\[pandas\]"'):
+    with pytest.raises(PackageError, match=r"to_pandas: .* \S*archcalc\[pandas\]"):
         table.to_pandas()
 
 
@@ -71,7 +71,7 @@ def test_onnx_without_its_packages(monkeypatch, tmp_path, package, target):
     without(monkeypatch, package)
     said = bad("build", NOBODY, *target)
     assert f"build: expected the package {package}, received none" in said
-    assert 'pip install "archcalc[onnx]"' in said
+    assert packages.installing("onnx") in said
     assert not list(tmp_path.iterdir())
 
 
@@ -124,6 +124,28 @@ def test_verify_carries_on_without_other_peoples_counters(monkeypatch):
         assert checks[name].witness == name
         assert left_out.reason == f"it is not installed; {INSTALLS_TORCH}"
     assert checks["torch"].compared
+
+
+# The line names the Python that archcalc runs in: `pipx` and `uv` have environments of their own.
+
+
+@pytest.mark.parametrize(
+    ("first", "has_pip", "line"),
+    [
+        ("/a/venv/bin/python", True, 'python -m pip install "archcalc[torch]"'),
+        ("/usr/bin/python", True, '"/a/venv/bin/python3" -m pip install "archcalc[torch]"'),
+        (None, True, '"/a/venv/bin/python3" -m pip install "archcalc[torch]"'),
+        (None, False, 'uv pip install --python "/a/venv/bin/python3" "archcalc[torch]"'),
+    ],
+)
+def test_the_line_is_for_the_python_that_runs(monkeypatch, first, has_pip, line):
+    monkeypatch.setattr(sys, "executable", "/a/venv/bin/python3")
+    monkeypatch.setattr("shutil.which", lambda name: first)
+    monkeypatch.setattr(packages, "is_installed", lambda name: has_pip)
+    assert packages.installing("torch") == line
+    assert packages.installing("thop", "fvcore") == line
+    both = line + ' "ptflops"'
+    assert packages.installing("torch", "ptflops") == both
 
 
 # A package that is there but broken is no missing one.
