@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_readme_has_the_test_command_behind_its_marker():
     )
     assert README.count(marked) == 1
     assert README.count("test-command") == 1
+
+
+def test_readme_names_the_extras_that_there_are():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = set(project["optional-dependencies"])
+    assert set(re.findall(r"'\.\[([a-z,]+)\]'", README)) == extras - {"dev"}
+    rows = re.findall(r"^\| `'\.\[(\w+)\]'` \|.* (?:MB|GB).* \|$", README, re.MULTILINE)
+    assert set(rows) == extras - {"test", "dev", "bench"}
+    assert "](https://pytorch.org/get-started/locally/)" in README
 
 
 def test_every_command_is_in_the_table_of_commands():
