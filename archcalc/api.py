@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis
-from archcalc.errors import ArchcalcError, SettingError, SpecError, plain, received
+from archcalc.errors import ArchcalcError, SettingError, SpecError, SpecErrors, plain, received
 from archcalc.graph import Graph, collector_paused
 from archcalc.packages import imported, require
 from archcalc.printed import QUOTED
 from archcalc.spec import library, reader
+from archcalc.spec.checker import MOST_ERRORS
 from archcalc.spec.expansion import expand, settled
 
 if TYPE_CHECKING:
@@ -162,6 +164,16 @@ def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
             if spec.published or spec.claims
         }
     return dict(sorted(found.items()))
+
+
+def check_printed(spec: Spec, *, specs: Sequence[str] = ()) -> None:
+    """Raise SpecError or SpecErrors for figures and claims of a whole file that can't be judged."""
+    from archcalc.analysis.published import refusals
+
+    found = refusals(spec.published, spec.claims, _resolver(specs)(spec))
+    errors = [error for error in islice(found, MOST_ERRORS) if isinstance(error, SpecError)]
+    if errors:
+        raise errors[0] if len(errors) == 1 else SpecErrors(errors)
 
 
 def _raised(error: ArchcalcError) -> None:

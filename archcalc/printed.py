@@ -108,6 +108,8 @@ def printed(text: str) -> Printed:
         return Printed(text, "size", size=tuple(map(int, re.findall(r"\d+", text))))
     if ".." in text:
         first, last = (_number(part) for part in text.split("..", 1))
+        if first.low > last.low:
+            raise PrintedError(text)
         return Printed(text, "range", first.low, last.low, last.unit, last.thousands)
     if text.startswith(("<", ">")):
         kind = "below" if text[0] == "<" else "above"
@@ -169,6 +171,7 @@ class Figure(NamedTuple):
     network: str
     layer: str
     figure: str
+    place: Place
 
 
 class Claim(NamedTuple):

@@ -19,9 +19,10 @@ from zoo import EACH_NETWORK
 import archcalc
 from archcalc import analyze
 from archcalc.analysis import Analysis
-from archcalc.api import analyze_all
-from archcalc.errors import ArchcalcError
-from archcalc.report import explanations
+from archcalc.api import analyze_all, check_printed, reproduce
+from archcalc.errors import ArchcalcError, SpecError
+from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
+from archcalc.report import explanations, verdicts
 from archcalc.report.columns import COLUMNS
 from archcalc.report.table import tabulate
 from archcalc.report.writers import as_text
@@ -210,6 +211,108 @@ def test_columns_and_keys_of_every_sort() -> None:
             except ArchcalcError as error:
                 refusal = str(error)
             assert len(refusal) < 1500
+
+
+# Claims and printed figures: what `validate` accepts can be judged.
+
+JUDGED = """
+name: j
+settings: {{n: 3, flag: true}}
+input: [1, 4, 4]
+layers:
+  - conv: {{name: r, out: n, kernel: 1}}
+  - add:
+      name: s
+      body: [conv: {{out: n, kernel: [3, 1], padding: [1, 0]}}]
+      shortcut: []
+  - flatten
+  - softmax: {{name: v}}
+published:
+  - source: t
+    convention: [{convention}]
+    of: "{network}"
+    network: {{top1: 70%}}
+    layers: {{{layer}: {{{figure}: {printed}}}}}
+claims:
+  - source: t
+    where: {{p: {network} {layer} {figure}, q: j {other}}}
+    is: "{relation}"
+    printed: {value}
+"""
+NUMBERS = ["1", "0", "-3", "2.5", "10**18", "p", "q", "true", "'a'", "[1, 2]", "[]", "[p, [q]]"]
+RELATIONS = [
+    "{}", "{} + {}", "{} - {}", "{} * {}", "{} / {}", "{} // {}", "{} % {}", "{} ** {}", "{} < {}",
+    "{} == {}", "{} in {}", "{} if {} else 1", "range({})", "sum(range({}))", "{}[{}]", "len({})",
+    "max({}, {})", "round({})", "int({})", "not {}", "{} and {}", "-{}", "{} p", "(", "height", "x",
+]  # fmt: skip
+PRINTED = [
+    "5", "5%", "~4", "<5", ">0", "1/8", "1/0", "1..2", "2..1", "1e99", "true", "3x3", "1e-99", "0",
+    "many", "null", "[1]", "{printed: 5, why: x}", "{printed: 0, convention: 1024s}", "-3.5M",
+]  # fmt: skip
+LAYERS = ["r", "s", "s/body/conv1", "v", "flatten1", "S", "x", "''"]
+
+
+def judged_text(pick: random.Random) -> str:
+    def relation(depth: int) -> str:
+        if depth == 0:
+            return pick.choice(NUMBERS)
+        shape = pick.choice(RELATIONS)
+        return shape.format(*(relation(pick.randrange(depth)) for _ in range(shape.count("{}"))))
+
+    figures = ["params"] * 40 + [*COMPUTED, *QUOTED, "parms"]
+    networks = ["j"] * 40 + ["j@n=2", "j@n=0", "j@flag=3", "j@", "lenet5", "nonesuch", "''"]
+    return JUDGED.format(
+        convention=pick.choice([*CONVENTIONS, "x"]) if pick.random() < 0.3 else "",
+        network=pick.choice(networks),
+        layer=pick.choice(LAYERS[:5] * 10 + LAYERS),
+        figure=pick.choice(figures),
+        other=pick.choice(figures),
+        printed=pick.choice(PRINTED[:10] + PRINTED),
+        relation=relation(pick.randrange(3)),
+        value=pick.choice(PRINTED[:10] + PRINTED[:12]),
+    )
+
+
+def test_what_validate_accepts_can_be_judged(tmp_path: Path) -> None:
+    judge_numbers(range(30), tmp_path)
+
+
+@pytest.mark.slow
+def test_more_that_validate_accepts_can_be_judged(tmp_path: Path) -> None:
+    assert judge_numbers(range(30, 1500), tmp_path) > 100
+
+
+def judge_numbers(numbers: range, folder: Path) -> int:
+    """How many of the texts of these numbers are accepted; each is judged, or refused twice."""
+    path, accepted = folder / "j.yaml", 0
+    for number in numbers:
+        text = judged_text(random.Random(number))
+        path.write_text(text)
+        try:
+            refused = is_refused(lambda: check_printed(library.read(str(path), printed=True)))
+            assert is_refused(lambda: judge(path)) is refused
+        except Exception as error:
+            raise AssertionError(f"claim {number}:\n{text}") from error
+        accepted += not refused
+    return accepted
+
+
+def judge(path: Path) -> None:
+    found = {"j": reproduce(str(path))}
+    for name in ("terminal", "json"):
+        for table in verdicts.tables(found, False, name):
+            as_text(table, name)
+
+
+def is_refused(action: Callable[[], object]) -> bool:
+    try:
+        action()
+    except SpecError as error:
+        said = str(error)
+    else:
+        return False
+    assert ".yaml:" in said  # it says where
+    return True
 
 
 # Hostile files, each in a process of its own with 1 GiB of address space.

@@ -280,6 +280,26 @@ def test_accuracies_that_are_not_one(spec: Path, source: str, count: int) -> Non
             "claims: [{source: a, where: {a: small params}, is: b, printed: 3}]", (12, 52),
             "expected a name defined here, received 'b'",
         ),
+        (
+            "claims: [{source: a, is: '[1, 2]', printed: 3}]", (12, 26),
+            "is: expected a number, as is printed, received '[1, 2]'",
+        ),
+        (
+            "claims: [{source: a, is: [1, 2], printed: 3}]", (12, 26),
+            "expected is: a number, or true or false, received a list",
+        ),
+        (
+            "claims: [{source: a, is: 3, printed: 3x3}]", (12, 38),
+            "expected a number, true or false: the value of a claim is no size, received '3x3'",
+        ),
+        (
+            "claims: [{source: a, is: 3, printed: 9..3}]", (12, 38),
+            "expected a figure as printed, such as 569M, 55%, 112x112x64 or 1/8, received '9..3'",
+        ),
+        (
+            "published: [{source: a, layers: {'': {params: 3}}}]", (12, 34),
+            "layers: expected a name, received none",
+        ),
     ],
 )  # fmt: skip
 def test_entries_that_say_nothing(entries: str, place: tuple[int, int], message: str) -> None:
@@ -316,14 +336,67 @@ def test_entries_that_say_nothing(entries: str, place: tuple[int, int], message:
         ),
         (
             "claims: [{source: a, where: {a: small C1 expected_depth}, is: a, printed: 3}]",
-            "small.yaml:12:10: expected a figure that is one number, received None",
+            "small.yaml:12:33: expected_depth of C1: expected one number, received none",
+        ),
+        (
+            "claims: [{source: a, where: {a: small output_shape}, is: a, printed: 28}]",
+            "small.yaml:12:33: expected a network, a layer if there is one, and a figure",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 params}, is: '[a, 2]', printed: 3}]",
+            "small.yaml:12:56: is: expected a number, as is printed, received '[156, 2]'",
+        ),
+        (
+            "claims: [{source: a, where: {a: small depth}, is: '[a] if a < 9 else a', printed: 3}]",
+            "small.yaml:12:52: is: expected a number, as is printed, received '[3]'",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 params}, is: a > 3, printed: 3}]",
+            "small.yaml:12:55: is: expected a number, as is printed, received 'true'",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 params}, is: a, printed: true}]",
+            "small.yaml:12:55: is: expected true or false, as is printed, received '156'",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 params}, is: a ** 64, printed: 3}]",
+            "small.yaml:12:57: expected numbers from -10**18 to 10**18, received more",
+        ),
+        (
+            "claims: [{source: a, where: {b: vgg16 conv9 params}, is: b, printed: 3}]",
+            "small.yaml:12:33: expected a layer of vgg16, received 'conv9'",
         ),
     ],
 )
 def test_entries_about_what_is_not_there(spec: Path, entries: str, message: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        judged(spec, entries + "\n")
-    assert message in str(caught.value).replace(str(spec), "small.yaml")
+    """`reproduce` and `validate` refuse them alike."""
+    spec.write_text(SPEC + entries + "\n", encoding="utf-8")
+    for look in (api.reproduce, validated):
+        with pytest.raises(SpecError) as caught:
+            look(str(spec))
+        assert message in str(caught.value).replace(str(spec), "small.yaml")
+
+
+def validated(path: str) -> None:
+    api.check_printed(library.read(path, printed=True))
+
+
+def test_validate_tells_every_entry_that_cannot_be_judged(spec: Path) -> None:
+    wrong = "{source: a, where: {a: small C9 params}, is: a, printed: 3}"
+    spec.write_text(SPEC + f"claims: [{wrong}, {wrong}]\n", encoding="utf-8")
+    ran = CliRunner().invoke(app, ["validate", str(spec)])
+    assert (ran.exit_code, ran.stderr.count("expected a layer of small")) == (2, 2)
+
+
+def test_a_vector_has_no_receptive_field(tmp_path: Path) -> None:
+    """There is no axis along which it could be one: a figure of 0 does not match."""
+    path = tmp_path / "vector.yaml"
+    path.write_text(
+        "input: [8]\nlayers: [linear: {name: F, out: 2}]\n"
+        "published: [{source: a, layers: {F: {receptive_field: 0}}}]\n"
+    )
+    [verdict] = api.reproduce(str(path))
+    assert (verdict.kind, verdict.computed) == (DIFFERS, None)
 
 
 def test_tables_are_read_only_where_they_are_asked_for() -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from archcalc.errors import ArchcalcError, SpecError, one_line, plain
+from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
 from archcalc.printed import QUOTED
 
 if TYPE_CHECKING:
@@ -86,12 +86,33 @@ def verdicts(
     whole: Iterable[Published],
 ) -> Iterator[Verdict]:
     """A verdict for every cell and every claim; `whole` are all tables of the file."""
+    return (judge() for judge in _judges(tables, claims, resolve, whole))
+
+
+def refusals(
+    tables: Iterable[Published], claims: Iterable[Claim], resolve: Resolve
+) -> Iterator[ArchcalcError]:
+    """The errors of cells and claims that can't be judged; each says where it stands."""
+    tables = tuple(tables)
+    for judge in _judges(tables, claims, resolve, tables):
+        try:
+            judge()
+        except ArchcalcError as error:
+            yield error
+
+
+def _judges(
+    tables: Iterable[Published],
+    claims: Iterable[Claim],
+    resolve: Resolve,
+    whole: Iterable[Published],
+) -> Iterator[Callable[[], Verdict]]:
     quoted = _Quoted(whole, resolve)
     for table in tables:
         for cell in table.cells:
-            yield _of_cell(cell, table, resolve)
+            yield partial(_of_cell, cell, table, resolve)
     for claim in claims:
-        yield _of_claim(claim, resolve, quoted)
+        yield partial(_of_claim, claim, resolve, quoted)
 
 
 class _Quoted:
@@ -184,15 +205,18 @@ def _figure(subject: Subject, cell: Cell, conventions: tuple[str, ...]) -> Any:
 
 
 def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
+    def number(figure: Figure, conventions: tuple[str, ...]) -> Any:
+        try:
+            if figure.figure in QUOTED:
+                return quoted(figure, claim.source)
+            row = _row(resolve(figure.network).analysis, figure.layer)
+            return _number(computed(row, figure.figure, conventions), figure.figure, row)
+        except ArchcalcError as error:
+            raise _placed(error, figure.place) from None
+
     def related(conventions: tuple[str, ...]) -> Any:
-        figures = {}
-        for letter, one in claim.where.items():
-            if one.figure in QUOTED:
-                figures[letter] = quoted(one, claim.source)
-                continue
-            row = _row(resolve(one.network).analysis, one.layer)
-            figures[letter] = _number(computed(row, one.figure, conventions))
-        return claim.relation(figures)
+        where = claim.where.items()
+        return claim.relation({letter: number(figure, conventions) for letter, figure in where})
 
     try:
         kind, value = _judged(related, claim.printed, claim.conventions)
@@ -208,6 +232,8 @@ def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
 
 
 def _placed(error: ArchcalcError, place: Place) -> SpecError:
+    if isinstance(error, SpecErrors):  # of another file: each has its place
+        return error
     return SpecError(error.message, place=error.place or place, layer=error.layer, hint=error.hint)
 
 
@@ -308,13 +334,15 @@ def computed(row: Row, figure: str, conventions: tuple[str, ...]) -> Any:
     return _PLAIN[figure](row)
 
 
-def _number(value: Any) -> Any:
-    """A value that an expression can reckon with."""
+def _number(value: Any, figure: str, row: Row) -> Any:
+    """A figure that an expression can reckon with; raises SpecError where it is not one number."""
     if isinstance(value, tuple) and len({*value[1:]}) <= 1:
-        return value[-1]
-    if not isinstance(value, (int, Fraction)):
-        raise SpecError(f"expected a figure that is one number, received {value}")
-    return value
+        value = value[-1]
+    if isinstance(value, (int, Fraction)):
+        return value
+    sizes = value if isinstance(value, tuple) else (value,)
+    told = "x".join("none" if size is None else str(size) for size in sizes)
+    raise SpecError(f"{figure} of {row.name}: expected one number, received {told}")
 
 
 def _counted_nodes(row: Row, conventions: tuple[str, ...]) -> list[Node]:
@@ -360,7 +388,9 @@ _COUNTED: dict[str, Callable[[Row, Node, tuple[str, ...]], int]] = {
 
 def _of_field(row: Row, attribute: str) -> Any:
     along = [getattr(field, attribute, None) for field in row.receptive_field]
-    return along[0] if len(set(along)) == 1 else (0, *along)
+    if len(set(along)) <= 1:
+        return along[0] if along else None  # a vector has no axis along which there is a field
+    return (0, *along)
 
 
 _OF_FIELDS = {"receptive_field": "size", "rf_stride": "stride", "rf_start": "start"}

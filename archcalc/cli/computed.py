@@ -403,17 +403,21 @@ def validate(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)
     ],
+    specs: SpecsOption = None,
 ) -> None:
     """Check spec files."""
+    from archcalc.api import check_printed
     from archcalc.spec import library
     from archcalc.spec.expansion import expand
 
     wrong = 0
     for path in files:
         try:
-            variants = library.variants(library.read(path, printed=True))
+            whole = library.read(path, printed=True)
+            variants = library.variants(whole)
             for spec in variants:
                 expand(spec)
+            check_printed(whole, specs=specs or ())
         except ArchcalcError as error:
             wrong += 1
             complain(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archcalc.errors import SpecError, did_you_mean, received
+from archcalc.errors import SpecError, did_you_mean, received, shown
 from archcalc.printed import (
     COMPUTED,
     CONVENTIONS,
@@ -16,11 +16,12 @@ from archcalc.printed import (
     Published,
 )
 from archcalc.printed import printed as parsed
-from archcalc.spec.model import TermError
+from archcalc.spec.expressions import typed
+from archcalc.spec.model import Term, TermError
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from archcalc.printed import Printed
     from archcalc.spec.checker import Checker
@@ -81,7 +82,10 @@ def _cells(checker: Checker, table: Mapping) -> Iterator[Cell]:
         yield from _figures(checker, own, of, "", shared)
     for key in ("layers", "networks"):
         rows = checker.mapping(table.get(key), f"{key} with their figures")
-        for name, (_, figures) in rows.entries.items() if rows else ():
+        for name, (named, figures) in rows.entries.items() if rows else ():
+            if not name:
+                checker.error(named, f"{key}: expected a name, received none")
+                continue
             subject = (of, name) if key == "layers" else (name, "")
             yield from _figures(checker, figures, *subject, shared)
 
@@ -152,12 +156,15 @@ def _claim(checker: Checker, node: Marked) -> Claim | None:
     said = printed(checker, value, mapping)
     if said is None:
         return None
+    if said.kind == "size":
+        checker.expected(value, "a number, true or false: the value of a claim is no size")
+        return None
     return Claim(
         checker.text(mapping.get("source"), "the paper or the document"),
         checker.text(mapping.get("url"), "an address"),
         checker.text(mapping.get("says"), "text"),
         where,
-        _relation(checker, relation, frozenset(where)),
+        _relation(checker, relation, frozenset(where), said),
         said,
         conventions(checker, mapping.get("convention")),
         checker.text(mapping.get("why"), "text"),
@@ -165,16 +172,41 @@ def _claim(checker: Checker, node: Marked) -> Claim | None:
     )
 
 
-def _relation(checker: Checker, node: Marked, names: frozenset[str]) -> Callable[..., Any]:
-    """A relation as a function of the figures it names; raises SpecError."""
-    term = checker.term(node, names)
+class Relation:
+    """A relation as a function of the figures it names: a number, or whether it is true."""
 
-    def relation(figures: dict[str, Any]) -> Any:
+    def __init__(self, term: Term, is_truth: bool) -> None:
+        self.term = term
+        self.is_truth = is_truth
+
+    def __call__(self, figures: dict[str, Any]) -> Any:
+        """The relation's value; raises SpecError where it is not of the kind that is printed."""
         try:
-            return term(figures, ())
+            value = self.term(figures, ())
         except TermError as error:
             raise SpecError(error.message, place=error.place) from None
+        if problem := self.problem(value):
+            raise SpecError(problem, place=self.term.place)
+        return value
 
+    def problem(self, value: Any) -> str:
+        """Why the value can't be compared with what is printed; empty where it can."""
+        wanted = "true or false" if self.is_truth else "a number"
+        if typed(value) == wanted:
+            return ""
+        return f"is: expected {wanted}, as is printed, received {received(shown(value))}"
+
+
+def _relation(checker: Checker, node: Marked, names: frozenset[str], said: Printed) -> Relation:
+    """The relation; what its text alone shows to be of the wrong kind is an error."""
+    errors = len(checker.errors)
+    relation = Relation(checker.term(node, names), said.kind == "truth")
+    if isinstance(node, Sequence):
+        checker.expected(node, "is: a number, or true or false")
+    elif relation.term.constant and len(checker.errors) == errors:
+        problem = relation.problem(relation.term.value)
+        if problem:
+            checker.error(node, problem)
     return relation
 
 
@@ -189,4 +221,5 @@ def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, Figure]
             hint = did_you_mean(words[-1], [*COMPUTED, *QUOTED]) if words else None
             checker.expected(value, "a network, a layer if there is one, and a figure", hint)
             continue
-        yield letter, Figure(words[0], words[1] if len(words) == 3 else "", words[-1])
+        layer = words[1] if len(words) == 3 else ""
+        yield letter, Figure(words[0], layer, words[-1], checker.place(value))
