@@ -8,7 +8,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis
-from archcalc.errors import ArchcalcError, SettingError, SpecError, SpecErrors, plain, received
+from archcalc.errors import (
+    ArchcalcError,
+    SettingError,
+    SpecError,
+    SpecErrors,
+    one_line,
+    plain,
+    received,
+)
 from archcalc.graph import Graph, collector_paused
 from archcalc.packages import imported, require
 from archcalc.printed import QUOTED
@@ -333,43 +341,65 @@ def verify_all(
     input: Sequence[int] | None = None,  # noqa: A002 - the option's name
     specs: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
-) -> tuple[int, Iterator[Verification]]:
+    on_error: Callable[[ArchcalcError], None] | None = None,
+) -> tuple[int, Iterator[Verification | ArchcalcError]]:
     """How many networks some requests stand for, and their verifications as they come.
 
-    In several `processes` a network is verified in one of them; a script that asks for more than
-    one must be guarded by `if __name__ == "__main__"`. What can't be analyzed is refused first.
+    An error comes in place of a network that can't be verified. In several `processes` a network
+    is verified in one of them, and is such an error where that is killed; a script that asks for
+    more than one must be guarded by `if __name__ == "__main__"`. What can't be analyzed is raised
+    before anything is verified, or left out if `on_error` is given, which gets each error.
     """
-    more = {"input": input, "specs": specs}
-    every: list[dict[str, Any]] = [
-        {"network": text if os.path.isfile(text) else text.partition("@")[0], "settings": one}
-        | more
-        for text in asked
-        for spec, given in [request(text, specs)]
-        for one in combinations(spec, {**given, **exact_settings(settings or {})})
-    ]
-    analyses = [analyze(**one) for one in every]
-    if processes == 1 or len(every) == 1:
-        return len(every), map(verify, analyses)
-    return len(every), _in_processes(processes, every)
+    if processes < 1:
+        raise SettingError(f"processes: expected at least 1, received {received(processes)}")
+    analyses: list[Analysis] = []
+    for text in asked:
+        try:
+            analyses += analyze_all(text, input=input, specs=specs, settings=settings)
+        except ArchcalcError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+    if processes == 1 or len(analyses) == 1:
+        return len(analyses), map(_verified, analyses)
+    return len(analyses), _in_processes(processes, analyses, input)
 
 
-def _in_processes(processes: int, every: Sequence[Mapping[str, Any]]) -> Iterator[Verification]:
+def _verified(analysis: Analysis) -> Verification | ArchcalcError:
+    try:
+        return verify(analysis)
+    except ArchcalcError as error:
+        return error
+
+
+def _in_processes(
+    processes: int, analyses: Sequence[Analysis], shape: Sequence[int] | None
+) -> Iterator[Verification | ArchcalcError]:
     """The verifications in their order, each found in one of several new processes."""
-    from multiprocessing import get_context
+    from archcalc.workers import Killed, spread
 
-    with get_context("spawn").Pool(processes, _leave_interrupts) as pool:
-        yield from pool.imap(_verified, every)
+    # A file that is a pipe can be read once only, so that a process gets its text.
+    tasks = [
+        (spec.text, spec.file, spec.name, spec.network, one.settings, shape)
+        for one in analyses
+        for spec in [one.spec]
+        if spec
+    ]
+    found = spread(_verified_apart, tasks, processes)
+    for analysis, result in zip(analyses, found, strict=True):
+        if isinstance(result, Killed):
+            yield ArchcalcError(f"{one_line(analysis.label)} is not verified: {result}")
+        else:
+            yield result
 
 
-def _verified(one: Mapping[str, Any]) -> Verification:
-    return verify(**one)
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the process that prints what is finished; it ends the others."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _verified_apart(
+    task: tuple[str, str, str, str, Mapping[str, Any], Sequence[int] | None],
+) -> Verification | ArchcalcError:
+    text, file, stem, name, settings, shape = task
+    every = library.variants(library.parse(text, file, stem))
+    spec = next(one for one in every if one.network == name)
+    return _verified(analyze(spec, input=shape, settings=settings))
 
 
 # Requests: NAME@key=value,key=value.

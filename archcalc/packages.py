@@ -70,6 +70,8 @@ def imported(package: str, user: str) -> Any:
     try:
         return import_module(package)
     except (ImportError, OSError) as error:  # a library of its own that can't be loaded
+        if "failed to map segment" in str(error):  # so the loader says it
+            raise MemoryError from error
         said = f"{type(error).__name__}: {one_line(str(error))}"
         raise PackageError(
             f"{user}: expected the package {package} to be importable, received {said}",

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "archcalc"
 # Floors from the ground up; a module imports from its own floor and from those below it.
 FLOORS = (
     {"errors"},
-    {"formula", "packages"},
+    {"formula", "packages", "workers"},
     {"ops"},
     {"graph", "printed"},
     {"spec", "analysis"},
@@ -26,7 +26,7 @@ FLOORS = (
 # Whether at the top of a module or inside a function; the room `pytorch` alone may.
 HEAVY = {"torch", "torchvision", "fvcore", "thop", "numpy", "pydantic"}
 
-TOP = {"errors", "formula", "packages", "graph", "api", "cli"}  # modules that are rooms
+TOP = {"errors", "formula", "packages", "workers", "graph", "api", "cli"}  # modules that are rooms
 
 
 def modules() -> list[Path]:

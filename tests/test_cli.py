@@ -60,7 +60,7 @@ def test_a_process_refuses_with_a_sentence() -> None:
     assert ran.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("when", ["_prepare_streams", "app", "complain"])
+@pytest.mark.parametrize("when", ["prepare_streams", "app", "complain"])
 def test_an_interruption_is_no_traceback(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from typing import Annotated
 
@@ -24,8 +23,8 @@ from archcalc.cli.computed import (
     table,
     validate,
 )
-from archcalc.cli.streams import complain, stdout
-from archcalc.errors import ArchcalcError
+from archcalc.cli.streams import close_stdout, complain, prepare_streams, stdout
+from archcalc.errors import ArchcalcError, OutputError
 
 app = typer.Typer(
     name="archcalc",
@@ -76,32 +75,28 @@ def run() -> str | int | None:
     An interruption is exit code 130, whenever it comes.
     """
     try:
-        _prepare_streams()
+        prepare_streams()
         return _complaining()
     except KeyboardInterrupt:
         return 130
 
 
 def _complaining() -> str | int | None:
-    code: str | int | None = 0
     try:
+        code = _run()
         with stdout():
-            code = _run()
+            return code  # once what is still in its buffer is written
     except ArchcalcError as error:
         complain(error)
-        code = 2
-    return code
-
-
-def _prepare_streams() -> None:
-    """Closed streams go nowhere; characters that an encoding lacks are spelled out."""
-    if sys.__stdout__ is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
-    if sys.__stderr__ is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    except MemoryError:
+        complain(ArchcalcError("expected enough memory for this command, received less"))
+    except BrokenPipeError:
+        close_stdout()
+        return 0
+    except OSError as error:  # of what the parser of arguments prints
+        close_stdout()
+        complain(OutputError(f"can't write the output: {error.strerror or error}"))
+    return 2
 
 
 def _run() -> str | int | None:

@@ -29,22 +29,25 @@ from archcalc.cli.options import (
     how_long,
 )
 from archcalc.cli.streams import (
+    Complaints,
     analyses_of,
     check_asked,
     check_targets,
     chosen_format,
+    names,
     progress,
     progress_bar,
     shape_of,
     start_torch,
     write_tables,
 )
-from archcalc.errors import SettingError, printable, received
+from archcalc.errors import ArchcalcError, SettingError, printable, received
 from archcalc.packages import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archcalc.pytorch.verify import Verification
     from archcalc.report.profiling import Profiled
 
 MANY = 6  # networks that several processes verify sooner than one
@@ -110,7 +113,6 @@ def verify(
     output: OutputOption = None,
 ) -> None:  # fmt: skip
     """The arithmetic against the built model and other counters."""
-    from archcalc.api import networks as known
     from archcalc.api import pair, verify_all
     from archcalc.report import checks
 
@@ -118,23 +120,31 @@ def verify(
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     check_asked("verify", networks, every)
     check_targets(output)
-    asked, found = networks or known(specs=specs or ()), []
+    errors = Complaints()
     start_torch("verify")
+    asked = networks or names(specs or (), errors)
     count, coming = verify_all(
         asked,
         processes=processes or _processes(len(asked)),
         input=shape_of(input_shape),
         specs=specs or (),
         settings=dict(pair(text) for text in settings or ()),
+        on_error=errors if every else None,
     )
+    found: list[Verification] = []
     try:
         for one in progress(coming, count, "verifying"):
-            found.append(one)  # noqa: PERF402 - what is finished is kept
+            if isinstance(one, ArchcalcError):
+                errors(one)
+            else:
+                found.append(one)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     finally:  # also after an error: what is finished is printed
         if found:
             write_tables(checks.tables(found, count, chosen), chosen, output, exact=True)
+    if errors.came:
+        raise typer.Exit(2)
     if not all(one.agrees for one in found):
         raise typer.Exit(1)
 
@@ -250,7 +260,7 @@ def profile(
 def _batches(text: str) -> list[int]:
     """The batch sizes of `1,8,32`."""
     sizes = [size.strip() for size in text.split(",")]
-    if not all(size.isdecimal() and 0 < int(size) < 10**9 for size in sizes):
+    if not all(size.isdecimal() and len(size) < 10 and int(size) for size in sizes):
         raise SettingError(
             "--batch: expected whole numbers of at least 1, such as 1,8,32, "
             f"received {received(text)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from contextlib import contextmanager
@@ -98,6 +99,10 @@ def start_torch(command: str) -> None:
     """
     from archcalc.packages import imported
 
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # PyTorch's libraries end the process then
+        raise OutputError("expected a working directory, received one that was deleted") from None
     gc.enable()
     with interruption_afterwards():  # which is lost on the way: importing PyTorch catches it
         imported("torch", command)
@@ -194,15 +199,56 @@ def stdout() -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
     except BrokenPipeError:
-        _close_stdout()
+        close_stdout()
     except OSError as error:
-        _close_stdout()
+        close_stdout()
         raise OutputError(f"can't write the output: {error.strerror or error}") from None
 
 
-def _close_stdout() -> None:
+def close_stdout() -> None:
     """Let what is still in the buffer go nowhere: there is no one to read it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def prepare_streams() -> None:
+    """Closed streams go nowhere; characters that an encoding lacks are spelled out.
+
+    What stderr can't take is lost, for there is no other place to say so.
+    """
+    if None in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        # Else the first file that is opened would be what C code writes its errors to.
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(number)
+    if sys.__stdout__ is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    if sys.__stderr__ is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    elif sys.stderr is sys.__stderr__:
+        _let_stderr_fail()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _let_stderr_fail() -> None:
+    buffer = sys.stderr.buffer  # Python takes none on Linux
+    if type(getattr(buffer, "raw", buffer)) is not io.FileIO:  # a console of Windows
+        return
+    raw = _Lossy(sys.stderr.fileno(), "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(raw), sys.stderr.encoding, newline="\n", line_buffering=True
+    )
+
+
+class _Lossy(io.FileIO):
+    """A file to which everything can be written; what does not fit is lost."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
 
 
 def complain(error: ArchcalcError) -> None:
@@ -213,3 +259,21 @@ def complain(error: ArchcalcError) -> None:
     lines = error.errors if isinstance(error, SpecErrors) else (error,)
     for line in lines:
         sys.stderr.write(f"{word} {line}\n")
+
+
+class Complaints:
+    """Errors on stderr that leave the rest as it is, but for the exit code."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, error: ArchcalcError) -> None:
+        self.came = True
+        complain(error)
+
+
+def names(specs: Sequence[str], on_error: Callable[[ArchcalcError], None]) -> list[str]:
+    """The names of all networks; `on_error` gets what is wrong with the files of others."""
+    from archcalc.spec import library
+
+    return [spec.network for spec in library.networks(specs, on_error=on_error)]

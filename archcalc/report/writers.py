@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import OutputError, did_you_mean, one_line, received
@@ -230,7 +231,10 @@ FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
 
 def check_target(path: str) -> None:
     """Raises OutputError where a file can't be written, before anything is measured for it."""
-    folder = os.path.dirname(os.path.realpath(path))
+    try:
+        folder = os.path.dirname(os.path.realpath(path))
+    except FileNotFoundError:
+        raise _unwritable(path, "the working directory was deleted") from None
     if os.path.isdir(path):
         reason = "Is a directory"
     elif not os.path.isdir(folder):
@@ -241,14 +245,23 @@ def check_target(path: str) -> None:
         reason = f"Permission denied in {received(folder, 1000)}"
     else:
         return
-    raise OutputError(f"can't write {received(path, 1000)}: {reason}")
+    raise _unwritable(path, reason)
+
+
+def _unwritable(path: str, reason: object) -> OutputError:
+    return OutputError(f"can't write {received(path, 1000)}: {reason}")
 
 
 def write_file(path: str, text: Iterable[str]) -> None:
-    """Replace a file's whole content at once, or raise OutputError and leave the old one."""
+    """Replace a file's whole content at once, or raise OutputError and leave the old one.
+
+    What is no character alone (half of one, in a file's name) is spelled out.
+    """
+    opened = _opened(path)
 
     def save(name: str) -> None:
-        with open(name, "w", encoding="utf-8", newline="") as stream:
+        file = name if opened is None else os.dup(opened)
+        with open(file, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             stream.writelines(text)
             stream.flush()
             if name != path:
@@ -263,34 +276,57 @@ def save_file(path: str, save: Callable[[str], object]) -> None:
     Raises OutputError and leaves the old file where it can't be written.
     """
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device: nothing to keep
-            if os.path.isdir(path):
-                raise IsADirectoryError(21, "Is a directory")
-            save(path)
-            return
-        _replace(os.path.realpath(path), save)
+        if os.path.isdir(path):
+            raise IsADirectoryError(21, "Is a directory")
+        if _opened(path) is not None or (os.path.exists(path) and not os.path.isfile(path)):
+            save(path)  # a pipe or a device: there is nothing to keep
+        else:
+            _replace(os.path.realpath(path), save)
+    except BrokenPipeError:
+        return  # the pipe's reader has seen enough
     except OSError as error:
-        raise OutputError(
-            f"can't write {received(path, 1000)}: {error.strerror or error}"
-        ) from None
+        raise _unwritable(path, error.strerror or error) from None
+
+
+def _opened(path: str) -> int | None:
+    """The number of the open file that a path names, as `/dev/stdout` does.
+
+    To open it by that name would empty the file that the shell appends to.
+    """
+    folder, _, number = path.rpartition("/")
+    if folder in ("/dev/fd", "/proc/self/fd") and number.isdecimal() and len(number) < 9:
+        return int(number)
+    return {"/dev/stdout": 1, "/dev/stderr": 2}.get(path)
+
+
+_unfinished: set[str] = set()  # files that are to replace others, or to be removed
+
+
+def discard_unfinished() -> None:
+    """Remove what is half-written, for the process ends now."""
+    for path in tuple(_unfinished):
+        with suppress(OSError):
+            os.unlink(path)
 
 
 def _replace(path: str, save: Callable[[str], object]) -> None:
-    import tempfile
-
-    mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0o666 & ~_umask()
-    if os.path.exists(path) and not os.access(path, os.W_OK):
+    exists = os.path.exists(path)
+    mode = os.stat(path).st_mode & 0o7777 if exists else 0o666 & ~_umask()
+    if exists and not os.access(path, os.W_OK):
         raise PermissionError(13, "Permission denied")
     suffix = os.path.splitext(path)[1]  # some formats look at it
-    handle, temporary = tempfile.mkstemp(suffix, ".archcalc-", os.path.dirname(path))
-    os.close(handle)
+    name = f".archcalc-{os.urandom(8).hex()}{suffix}"
+    temporary = os.path.join(os.path.dirname(path), name)
+    _unfinished.add(temporary)  # before it is there: an interruption can come at any moment
     try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         save(temporary)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        with suppress(FileNotFoundError):  # it has replaced the other
+            os.unlink(temporary)
+        _unfinished.discard(temporary)
 
 
 def _umask() -> int:
