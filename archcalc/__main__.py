@@ -41,7 +41,7 @@ def main() -> None:
     except KeyboardInterrupt:
         end(signal.SIGINT)
     except MemoryError:
-        _complain(b"error: expected enough memory to start, received less\n")
+        _complain(b"error: expected enough memory for this command, received less\n")
         os._exit(2)
     finally:
         if interruptible:

@@ -155,7 +155,7 @@ def _caption(found: Sequence[Verification], asked: int) -> Iterator[str]:
     wrong = sum(not one.agrees for one in found)
     yield f"{len(found) - wrong} of {len(found)} networks agree wherever they were compared."
     if len(found) < asked:
-        yield f"Interrupted: {len(found)} of {asked} networks were verified."
+        yield f"Not all are finished: {len(found)} of {asked} networks were verified."
 
 
 # For machines.
