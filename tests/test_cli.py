@@ -149,6 +149,8 @@ def test_version() -> None:
         ["table", "lenet5", "--batch", "x"],
         ["table", "lenet5", "--depth", "1.5"],
         ["table", "lenet5", "--top"],
+        ["verify", "lenet5", "--jobs", "0"],
+        ["verify", "lenet5", "--jobs", "9" * 5000],
         ["report", "lenet5"],
         ["explain"],
         ["show"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from unittest.mock import patch
 
@@ -15,7 +16,7 @@ from test_ops_contract import ROWS
 from test_receptive_field import Grower
 from torch import nn
 
-import archcalc
+import archcalc.workers
 from archcalc import GraphBuilder, Output
 from archcalc.analysis.receptive_field import receptive_fields
 from archcalc.ops import KINDS, Op
@@ -622,6 +623,33 @@ def test_several_processes_find_the_same():
     assert good("verify", *names, "-j", "2") == good("verify", *names, "-j", "1")
 
 
+def test_a_network_whose_process_was_killed(monkeypatch):
+    def spread(function, items, processes):
+        assert processes == 2
+        return iter([archcalc.workers.Killed(-9), *map(function, items[1:])])
+
+    monkeypatch.setattr(archcalc.workers, "spread", spread)
+    ran = run("verify", "one-3x3", "mobilenet@alpha=0.25", "lenet5", "-j", "2")
+    assert ran.code == 2
+    assert ran.err.startswith("error: one-3x3 is not verified: its process was ended by SIGKILL")
+    assert ran.err.count("\n") == 1
+    assert "mobilenet@alpha=0.25: the arithmetic and the machine" in ran.out
+    assert "lenet5: the arithmetic and the machine" in ran.out
+    assert "Not all are finished: 2 of 3 networks were verified." in ran.out
+
+
+def test_a_pipe_is_verified_in_several_processes(monkeypatch):
+    """It can be read once only."""
+    monkeypatch.setattr(archcalc.workers, "spread", lambda function, items, _: map(function, items))
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        stream.write(SPEC)
+    ran = run("verify", f"/dev/fd/{reading}", "lenet5", "-j", "2")
+    os.close(reading)
+    assert (ran.code, ran.err) == (0, "")
+    assert "mine: the arithmetic and the machine" in ran.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -658,7 +686,7 @@ def test_ctrl_c_prints_what_is_finished(monkeypatch):
     ran = run("verify", "one-3x3", "plain-conv", "lenet5")
     assert (ran.code, ran.err) == (130, "")
     assert "one-3x3: the arithmetic and the machine" in ran.out
-    assert "Interrupted: 1 of 3 networks were verified." in ran.out
+    assert "Not all are finished: 1 of 3 networks were verified." in ran.out
 
 
 def test_a_bar_on_a_terminal_only(monkeypatch):

@@ -231,10 +231,7 @@ FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
 
 def check_target(path: str) -> None:
     """Raises OutputError where a file can't be written, before anything is measured for it."""
-    try:
-        folder = os.path.dirname(os.path.realpath(path))
-    except FileNotFoundError:
-        raise _unwritable(path, "the working directory was deleted") from None
+    folder = os.path.dirname(_real(path))
     if os.path.isdir(path):
         reason = "Is a directory"
     elif not os.path.isdir(folder):
@@ -246,6 +243,13 @@ def check_target(path: str) -> None:
     else:
         return
     raise _unwritable(path, reason)
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except FileNotFoundError:
+        raise _unwritable(path, "the working directory was deleted") from None
 
 
 def _unwritable(path: str, reason: object) -> OutputError:
@@ -281,7 +285,7 @@ def save_file(path: str, save: Callable[[str], object]) -> None:
         if _opened(path) is not None or (os.path.exists(path) and not os.path.isfile(path)):
             save(path)  # a pipe or a device: there is nothing to keep
         else:
-            _replace(os.path.realpath(path), save)
+            _replace(_real(path), save)
     except BrokenPipeError:
         return  # the pipe's reader has seen enough
     except OSError as error:
