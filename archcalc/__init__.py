@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from archcalc.api import memory as memory
     from archcalc.api import networks as networks
     from archcalc.api import paths as paths
+    from archcalc.api import paths_by_output as paths_by_output
     from archcalc.api import reconcile as reconcile
     from archcalc.api import reproduce as reproduce
     from archcalc.api import verify as verify
@@ -56,6 +57,7 @@ _HOMES = {
     "memory": "api",
     "networks": "api",
     "paths": "api",
+    "paths_by_output": "api",
     "reconcile": "api",
     "reproduce": "api",
     "tabulate": "report.table",

@@ -272,11 +272,26 @@ def _resolver(
     return of
 
 
-def paths(network: str | Analysis, *, specs: Sequence[str] = ()) -> Paths:
-    """The paths through a residual network, by how many residual bodies they go through."""
+def paths(
+    network: str | Analysis, output: str | None = None, *, specs: Sequence[str] = ()
+) -> Paths:
+    """The paths from the input to an output, by how many deeper branches of sums they go through.
+
+    In a residual network these are its residual bodies. Where several outputs are not auxiliary,
+    `output` must name one; `paths_by_output` takes each in turn. Raises SettingError.
+    """
     from archcalc.analysis.paths import paths as followed
 
-    return followed(analyze(network, specs=specs) if isinstance(network, str) else network)
+    return followed(analyze(network, specs=specs) if isinstance(network, str) else network, output)
+
+
+def paths_by_output(network: str | Analysis, *, specs: Sequence[str] = ()) -> dict[str, Paths]:
+    """The paths to each output that is not auxiliary, by the output's name."""
+    from archcalc.analysis.paths import main_outputs
+
+    analysis = analyze(network, specs=specs) if isinstance(network, str) else network
+    names = [output.name for output in main_outputs(analysis.graph)]
+    return {name: paths(analysis, name) for name in names}
 
 
 def memory(network: str | Analysis, *, in_place: bool = False, specs: Sequence[str] = ()) -> Memory:

@@ -478,7 +478,10 @@ def test_paths_have_the_documented_keys():
     (whole,) = tables(FORMATS, "Paths")
     found = printed_json(None, "paths", "resnet18")
     assert keys(whole) == list(found)
-    assert list(found["lengths"][0]) == codes(whole[-1][1])[:3]
+    assert list(found["lengths"][0]) == codes(whole[-2][1])[:4]
+    assert found["outputs"] == [{key: found[key] for key in keys(whole)[2:-1]}]
+    header = run(["paths", "resnet18", "-f", "csv"], None)[0].splitlines()[0].split(",")
+    assert {"output", *found["lengths"][0]} == set(header)
 
 
 def test_comparisons_have_the_documented_keys():

@@ -42,9 +42,18 @@ def longest_path(graph: Graph) -> list[Node]:
     return _longest(graph.nodes, ends)
 
 
-def weights_before(nodes: Iterable[Node]) -> dict[int, int]:
-    """The most weight layers on any path to each node, itself counted in."""
-    return _followed(nodes)[0]
+def path_to(nodes: Iterable[Node], end: int) -> list[Node]:
+    """The path with the most weight layers to the node of index `end`."""
+    return _longest(nodes, [end])
+
+
+def followed_inputs(node: Node) -> list[int]:
+    """The nodes whose outputs go into what a node computes; gates and the like only hold it."""
+    return [
+        tensor.node
+        for tensor, windows in zip(node.inputs, node.facts.windows, strict=True)
+        if windows is not HELD
+    ]
 
 
 def scope_depth(scope: Scope) -> Depth:
@@ -75,7 +84,7 @@ def _child(scope: Scope, node: Node) -> str:
 def _longest(nodes: Iterable[Node], ends: Iterable[int]) -> list[Node]:
     """The path with the most weight layers to one of the ends that stays among these nodes."""
     found = {node.index: node for node in nodes}
-    depths, before = _followed(found.values())
+    depths, before = longest_ways(found.values())
     at = max((end for end in ends if end in found), key=depths.__getitem__, default=-1)
     path = []
     while at >= 0:
@@ -85,7 +94,7 @@ def _longest(nodes: Iterable[Node], ends: Iterable[int]) -> list[Node]:
     return path
 
 
-def _followed(nodes: Iterable[Node]) -> tuple[dict[int, int], dict[int, int]]:
+def longest_ways(nodes: Iterable[Node]) -> tuple[dict[int, int], dict[int, int]]:
     """For each node the weight layers on its longest path, and the node before it there (or -1)."""
     depths: dict[int, int] = {}
     before: dict[int, int] = {}

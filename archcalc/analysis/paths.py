@@ -1,12 +1,11 @@
 """The unravelled view of residual networks: the paths through them, by length.
 
-A path takes, at each residual addition, the shortcut or the body; its length is the number of
-bodies it goes through (Veit, Wilber & Belongie 2016, "Residual Networks Behave Like Ensembles of
-Relatively Shallow Networks", arXiv:1605.06431). Of an `add`, the inputs with the fewest weight
-layers behind them are shortcuts (identity or projection: 0), deeper ones are residual bodies (1
-each). Other joins (concatenations, products, sums of equally deep branches) are parts of one way
-and multiply nothing. Counts are exact: a polynomial for each layer, whose coefficient k is the
-number of paths of length k to it.
+A path takes, at each sum, the shortcut or a deeper branch (`residual.py`); its length is the number
+of deeper branches it goes through: in a residual network the bodies, which Veit, Wilber & Belongie
+2016, "Residual Networks Behave Like Ensembles of Relatively Shallow Networks" (arXiv:1605.06431),
+call residual modules. Other joins (concatenations, products, sums of equally deep branches) are
+parts of one way and multiply nothing. Paths go from the input to one output; what does not lead
+there is left out. Counts are exact up to the bounds that `path_counts.py` names.
 
 Under stochastic depth (Huang et al. 2016) a body is kept with the `survival` of its block, and
 what lies in it counts with that probability.
@@ -15,38 +14,46 @@ what lies in it counts with that probability.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import reduce
-from operator import add
-from typing import TYPE_CHECKING, NamedTuple
+from math import log10, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.analysis.depth import longest_path, weights_before
+from archcalc.analysis.depth import followed_inputs, path_to
+from archcalc.analysis.path_counts import EXACT_LENGTH, Counts, Join, count
+from archcalc.analysis.residual import deeper_branches, residual_bodies
+from archcalc.errors import SettingError, did_you_mean, received
 from archcalc.ops.window import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from archcalc.analysis.analysis import Analysis
-    from archcalc.graph import Node, Scope
-
-Polynomial = tuple[int, ...]
+    from archcalc.graph import Graph, Node, Output, Scope
 
 MIDDLE = Fraction(95, 100)
 
 
 class Paths(NamedTuple):
-    """The paths of one network.
+    """The paths from the input to one output of a network.
 
-    `lengths[k]` paths go through k residual bodies. `low` to `high` are the lengths that hold 95%
-    of the paths, taken from the commonest outwards, and `held` their share. `expected_bodies`,
-    `expected_depth` (weight layers on the longest path) and `expected_mult_adds` are those of
-    training under stochastic depth, None where no survival probability is declared.
+    A path's length is the number of deeper branches of sums it goes through: there are `branches`
+    on the way to the output, of which `bodies` are residual bodies. `low` to `high` are the
+    lengths that hold 95% of the paths, taken from the commonest outwards, and `held` their share.
+    `depth` (weight layers on the longest path) and `mult_adds` are those of what leads to the
+    output; `expected_bodies`, `expected_depth` and `expected_mult_adds` those of training under
+    stochastic depth, None where no survival probability is declared.
+
+    Where `exact` is false, paths are too long to be counted one by one: shares, `mean` and
+    `deviation` are floats, right to nine digits, and `lengths` and `total` raise SettingError.
     """
 
-    lengths: Polynomial
+    output: str
+    counts: Counts
+    exact: bool
+    branches: int
     bodies: int
     low: int
     high: int
-    held: Fraction
+    held: Fraction | float
     depth: int
     mult_adds: int
     expected_bodies: Fraction | None
@@ -54,51 +61,144 @@ class Paths(NamedTuple):
     expected_mult_adds: Fraction | None
 
     @property
-    def total(self) -> int:
-        """All paths."""
-        return sum(self.lengths)
-
-    def share(self, first: int, last: int) -> Fraction:
-        """The share of paths of length `first` to `last`."""
-        return Fraction(sum(self.lengths[first : last + 1]), self.total)
+    def lengths(self) -> tuple[int, ...]:
+        """How many paths go through 0, 1, 2 ... deeper branches."""
+        self._check_exact()
+        return (0,) * self.counts.first + tuple(map(int, self.counts.numbers))
 
     @property
-    def mean(self) -> Fraction:
+    def total(self) -> int:
+        """All paths."""
+        self._check_exact()
+        return int(sum(self.counts.numbers))
+
+    @property
+    def log10_total(self) -> float:
+        """The decimal logarithm of the number of all paths."""
+        return self._log10(sum(self.counts.numbers))
+
+    @property
+    def shares(self) -> dict[int, Fraction | float]:
+        """The share of all paths that each length has, where there are any (or not too few)."""
+        total = sum(self.counts.numbers)
+        counted = enumerate(self.counts.numbers, self.counts.first)
+        return {length: self._over(number, total) for length, number in counted if number}
+
+    def log10_paths(self, length: int) -> float:
+        """The decimal logarithm of the number of paths of that length."""
+        return self._log10(self.counts.numbers[length - self.counts.first])
+
+    def share(self, first: int, last: int) -> Fraction | float:
+        """The share of paths of length `first` to `last`."""
+        start = self.counts.first
+        own = slice(max(0, first - start), max(0, last + 1 - start))
+        return self._over(sum(self.counts.numbers[own]), sum(self.counts.numbers))
+
+    @property
+    def mean(self) -> Fraction | float:
         """The mean length."""
-        return Fraction(sum(k * n for k, n in enumerate(self.lengths)), self.total)
+        first, numbers = self.counts.first, self.counts.numbers
+        return first + self._over(sum(i * n for i, n in enumerate(numbers)), sum(numbers))
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the lengths."""
+        numbers, total = self.counts.numbers, sum(self.counts.numbers)
+        near = (
+            sum(i * n for i, n in enumerate(numbers)) // total
+        )  # about the mean, floats lose little
+        first, second = (sum((i - near) ** k * n for i, n in enumerate(numbers)) for k in (1, 2))
+        return sqrt(self._over(second * total - first * first, total * total))
+
+    def _over(self, above: Any, below: Any) -> Fraction | float:
+        return Fraction(above, below) if self.exact else above / below
+
+    def _log10(self, number: float) -> float:
+        return log10(number) + self.counts.exponent * log10(2)
+
+    def _check_exact(self) -> None:
+        if not self.exact:
+            raise SettingError(
+                f"paths: expected paths through at most {EXACT_LENGTH:,} branches to be counted "
+                f"one by one, received up to {self.counts.last - 1:,}",
+                hint="share(), mean, deviation and log10_total are known",
+            )
 
 
-def paths(analysis: Analysis) -> Paths:
-    """The paths from the input to the network's first output."""
-    graph = analysis.graph
-    bodies = _residual_bodies(graph.nodes)
-    lengths = _lengths(graph.nodes, bodies)[graph.outputs[0].tensor.node]
-    low, high = middle(lengths)
-    known = any(scope.survival is not None for scope in graph.root.walk())
-    kept = _Survival(graph.nodes, bodies) if known else None
+def output_of(graph: Graph, name: str | None) -> Output:
+    """The output of that name, or the only one that is not auxiliary; raises SettingError."""
+    every = {output.name: output for output in graph.outputs}
+    if name is not None:
+        if name in every:
+            return every[name]
+        raise SettingError(
+            f"expected an output of {graph.name}, received {received(name)}",
+            hint=did_you_mean(name, every) or f"there are {_listed(every)}",
+        )
+    if len(main := main_outputs(graph)) == 1:
+        return main[0]
+    raise SettingError(
+        f"expected one of the {len(main)} outputs of {graph.name} that paths lead to, "
+        f"received none; there are {_listed([output.name for output in main])}"
+    )
+
+
+def main_outputs(graph: Graph) -> list[Output]:
+    """The outputs that are not auxiliary; all where there are no others."""
+    return [one for one in graph.outputs if not one.auxiliary] or graph.outputs
+
+
+def _listed(names: Iterable[str], most: int = 12) -> str:
+    every = list(names)
+    return ", ".join(every[:most]) + (" ..." if len(every) > most else "")
+
+
+def paths(analysis: Analysis, output: str | None = None) -> Paths:
+    """The paths to the output of that name, or to the only one that is not auxiliary.
+
+    Raises SettingError where there is no such output, or where counting would take too much.
+    """
+    found = output_of(analysis.graph, output)
+    return analysis.paths_to(found.tensor.node, found.name)
+
+
+def paths_to(analysis: Analysis, end: int, name: str) -> Paths:
+    """The paths to the node of index `end`, which is called `name`."""
+    nodes = _leading_to(analysis.graph.nodes, [end], all_inputs=True)
+    followed = _leading_to(analysis.graph.nodes, [end], all_inputs=False)
+    deeper = deeper_branches(followed)
+    bodies = residual_bodies(analysis.graph.nodes, deeper)
+    counts, exact = count(_joins(followed, deeper))
+    low, high = middle(counts.numbers)
     found = Paths(
-        lengths,
+        name,
+        counts,
+        exact,
+        sum(map(len, deeper.values())),
         sum(map(len, bodies.values())),
-        low,
-        high,
-        Fraction(sum(lengths[low : high + 1]), sum(lengths)),
-        analysis.totals.depth,
-        analysis.totals.mult_adds,
+        counts.first + low,
+        counts.first + high,
+        0,
+        sum(node.op.weighted for node in path_to(followed, end)),
+        sum(analysis.row(node).mult_adds for node in nodes if node.inputs),
         None, None, None,
     )  # fmt: skip
-    if kept is None:
+    found = found._replace(held=found.share(found.low, found.high))
+    if all(scope.survival is None for scope in analysis.graph.root.walk()):
         return found
-    on_path = longest_path(graph)
+    kept = _Survival(analysis.graph.nodes, deeper)
     return found._replace(
-        expected_bodies=kept.bodies(),
-        expected_depth=kept.expected((node, 1) for node in on_path if node.op.weighted),
+        expected_bodies=kept.bodies(bodies),
+        expected_depth=kept.expected(
+            (node, 1) for node in path_to(followed, end) if node.op.weighted
+        ),
         expected_mult_adds=kept.expected(
-            (node, analysis.row(node).mult_adds) for node in graph.layers
+            (node, analysis.row(node).mult_adds) for node in nodes if node.inputs
         ),
     )
 
 
-def middle(lengths: Sequence[int], share: Fraction = MIDDLE) -> tuple[int, int]:
+def middle(lengths: Sequence[int] | Sequence[float], share: Fraction = MIDDLE) -> tuple[int, int]:
     """The fewest neighbouring lengths around the commonest that hold this share of the paths."""
     low = high = max(range(len(lengths)), key=lengths.__getitem__)
     wanted, held = share * sum(lengths), lengths[low]
@@ -112,42 +212,36 @@ def middle(lengths: Sequence[int], share: Fraction = MIDDLE) -> tuple[int, int]:
     return low, high
 
 
-def _residual_bodies(nodes: Sequence[Node]) -> dict[int, list[int]]:
-    """For each residual addition, which of its inputs are bodies."""
-    depths = weights_before(nodes)
-    found: dict[int, list[int]] = {}
+def _leading_to(nodes: Sequence[Node], ends: Iterable[int], *, all_inputs: bool) -> list[Node]:
+    """The nodes on the ways to some others, in their order; with `all_inputs` gates as well."""
+    waiting = list(ends)
+    found = set(waiting)
+    while waiting:
+        node = nodes[waiting.pop()]
+        before = [t.node for t in node.inputs] if all_inputs else followed_inputs(node)
+        new = set(before) - found
+        found |= new
+        waiting += new
+    return [nodes[index] for index in sorted(found)]
+
+
+def _joins(nodes: Sequence[Node], deeper: dict[int, list[int]]) -> list[Join]:
+    """The sums and joins among these nodes; what lies between stands for what it takes."""
+    origins: dict[int, int] = {}
+    joins = []
     for node in nodes:
-        if node.op.kind != "add":
-            continue
-        behind = [depths[tensor.node] for tensor in node.inputs]
-        if deeper := [i for i, depth in enumerate(behind) if depth > min(behind)]:
-            found[node.index] = deeper
-    return found
-
-
-def _lengths(nodes: Sequence[Node], bodies: dict[int, list[int]]) -> list[Polynomial]:
-    """For each node, how many paths of each length lead to it."""
-    found: list[Polynomial] = [(1,)]
-    for node in nodes[1:]:
-        followed = [
-            (i, found[tensor.node])
+        through = deeper.get(node.index, ())
+        parts = [
+            (origins[tensor.node], i in through)
             for i, (tensor, windows) in enumerate(zip(node.inputs, node.facts.windows, strict=True))
             if windows is not HELD
         ]
-        through = bodies.get(node.index)
-        if through:
-            ways = [(0, *known) if i in through else known for i, known in followed]
-            found.append(reduce(_sum, ways))
-        elif len(followed) == 1:
-            found.append(followed[0][1])
-        else:  # branches of one way: the one with the most paths stands for all
-            found.append(max((known for _, known in followed), key=sum, default=(1,)))
-    return found
-
-
-def _sum(one: Polynomial, other: Polynomial) -> Polynomial:
-    longest = max(one, other, key=len)
-    return (*map(add, one, other), *longest[min(len(one), len(other)) :])
+        if not through and len(set(parts)) < 2:
+            origins[node.index] = parts[0][0] if parts else 0
+        else:
+            origins[node.index] = node.index
+            joins.append(Join(node.index, tuple(parts), bool(through)))
+    return joins
 
 
 class _Survival:
@@ -155,25 +249,25 @@ class _Survival:
 
     def __init__(self, nodes: Sequence[Node], bodies: dict[int, list[int]]) -> None:
         self.scopes: dict[Scope, Fraction] = {}
-        self.additions: list[Fraction] = []
+        self.additions: dict[int, Fraction] = {}
         for index, positions in bodies.items():
             node = nodes[index]
-            kept = _declared(node.scope)
-            self.additions += [kept] * len(positions)
+            kept = self.additions[index] = _declared(node.scope)
             exits = {node.inputs[i].node for i in positions}
             for branch in node.scope.branches.values():
                 if branch.exit is not None and branch.exit.node in exits:
                     self.scopes[branch] = kept
 
-    def bodies(self) -> Fraction:
-        """The expected number of residual bodies that are there."""
-        return sum(self.additions, Fraction(0))
+    def bodies(self, bodies: dict[int, list[int]]) -> Fraction:
+        """The expected number of these residual bodies that are there."""
+        counts = (self.additions[index] * len(positions) for index, positions in bodies.items())
+        return sum(counts, Fraction(0))
 
     def expected(self, counts: Iterable[tuple[Node, int]]) -> Fraction:
         """What is expected of a sum over layers."""
         totals: dict[Scope, int] = {}
-        for node, count in counts:
-            totals[node.scope] = totals.get(node.scope, 0) + count
+        for node, number in counts:
+            totals[node.scope] = totals.get(node.scope, 0) + number
         return sum((self.of(scope) * total for scope, total in totals.items()), Fraction(0))
 
     def of(self, scope: Scope) -> Fraction:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
@@ -328,7 +328,7 @@ def computed(row: Row, figure: str, conventions: tuple[str, ...]) -> Any:
         count = _COUNTED[figure]
         return sum(count(row, node, conventions) for node in _counted_nodes(row, conventions))
     if figure in _OF_PATHS:
-        return _OF_PATHS[figure](_paths(row.analysis))
+        return _OF_PATHS[figure](_paths(row))
     if figure in _OF_FIELDS:
         return _of_field(row, _OF_FIELDS[figure])
     return _PLAIN[figure](row)
@@ -396,11 +396,13 @@ def _of_field(row: Row, attribute: str) -> Any:
 _OF_FIELDS = {"receptive_field": "size", "rf_stride": "stride", "rf_start": "start"}
 
 
-@cache
-def _paths(analysis: Analysis) -> Paths:
+def _paths(row: Row) -> Paths:
+    """The paths to the network's output, or to that of a layer or block."""
+    if row.scope is not row.analysis.graph.root:
+        return row.analysis.paths_to(row.last.index, row.name)
     from archcalc.analysis.paths import paths
 
-    return paths(analysis)
+    return paths(row.analysis)
 
 
 _OF_PATHS: dict[str, Callable[[Paths], Any]] = {

@@ -37,6 +37,7 @@ from archcalc.cli.streams import (
     check_targets,
     chosen_format,
     complain,
+    progress,
     progress_bar,
     start_torch,
     write,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archcalc.report.comparison import Compared
+    from archcalc.report.table import Table
 
 
 def table(
@@ -325,19 +327,33 @@ def _refuse_measuring(options: Mapping[str, object], keys: set[str]) -> None:
 
 def paths(
     network: NetworkArgument,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="NAME",
+            help="The output that paths lead to.  [default: each that is not auxiliary]",
+        ),
+    ] = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
     specs: SpecsOption = None,
     format_name: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """The paths through a residual network, by length."""
+    """The paths through a network's sums, by length."""
+    from archcalc.analysis.paths import main_outputs
     from archcalc.analysis.paths import paths as followed
-    from archcalc.report.lengths import length_table
+    from archcalc.report.lengths import length_records, length_tables
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
-    tables = [length_table(analysis, followed(analysis)) for analysis in analyses]
+    tables: list[Table] = []
+    for analysis in analyses:
+        names = [one.name for one in main_outputs(analysis.graph)] if to is None else [to]
+        every = [followed(analysis, name) for name in progress(names, len(names), "paths")]
+        alone = chosen in ("csv", "json")
+        tables += [length_records(analysis, every)] if alone else length_tables(analysis, every)
     write_tables(tables, chosen, output, exact=True)
 
 

@@ -1,63 +1,113 @@
-"""The paths of a residual network as a table: how many there are of each length."""
+"""The paths through a network's sums as a table: how many there are of each length."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc.analysis.path_counts import CUT, EXACT_LENGTH
+from archcalc.analysis.paths import main_outputs
 from archcalc.report.columns import Column
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table, title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.paths import Paths
 
 
 class Length(NamedTuple):
-    """The paths of one length."""
+    """The paths of one length to one output; their number is None where it is not exact."""
 
+    output: str
     length: int
-    paths: int
-    share: Fraction
+    paths: int | None
+    log10_paths: float
+    share: float
 
     @property
     def name(self) -> str:
         """The length, as a row's name."""
         return str(self.length)
 
+    @property
+    def shown(self) -> str:
+        """The number of paths for people: 1,946,939 or about 2.5e30100."""
+        return power_of_ten(self.log10_paths) if self.paths is None else f"{self.paths:,}"
 
-def length_table(analysis: Analysis, found: Paths) -> Table:
-    """Lengths with their number of paths and their share of all, and what follows from them."""
-    total = found.total
-    rows = [Length(k, count, Fraction(count, total)) for k, count in enumerate(found.lengths)]
-    lines = tuple(Line(row, 0, row.name, False) for row in rows if row.paths)
-    columns = (
-        Column("length", "Length", "plain", lambda row: row.length, "residual bodies"),
-        Column("paths", "Paths", "count", lambda row: row.paths, "paths of that length"),
-        Column("share", "Share", "share", lambda row: float(row.share), "share of all paths"),
-    )
-    heading = f"{title(analysis)}: paths by length"
-    caption = tuple(_sentences(found))
-    return Table(columns, lines, None, heading, caption, False, _document(analysis, found))
+
+LENGTH = Column("length", "Length", "plain", lambda row: row.length, "deeper branches of sums")
+SHARE = Column("share", "Share", "share", lambda row: row.share, "share of all paths")
+SHOWN = (
+    LENGTH,
+    Column("paths", "Paths", "label", lambda row: row.shown, "paths of that length"),
+    SHARE,
+)
+RECORDED = (
+    Column("output", "Output", "text", lambda row: row.output, "the output that paths lead to"),
+    LENGTH,
+    Column("paths", "Paths", "count", lambda row: row.paths, "paths of that length"),
+    SHARE,
+    Column(
+        "log10_paths", "log10", "plain", lambda row: row.log10_paths, "its decimal logarithm"
+    ),
+)  # fmt: skip
+
+
+def length_tables(analysis: Analysis, every: Sequence[Paths]) -> list[Table]:
+    """For each output a table of lengths, with what follows from them."""
+    return [_table(analysis, SHOWN, [one]) for one in every]
+
+
+def length_records(analysis: Analysis, every: Sequence[Paths]) -> Table:
+    """All outputs in one table, for programs."""
+    return _table(analysis, RECORDED, every)
+
+
+def _table(analysis: Analysis, columns: tuple[Column, ...], every: Sequence[Paths]) -> Table:
+    rows = [row for one in every for row in lengths(one)]
+    lines = tuple(Line(row, 0, row.name, False) for row in rows)
+    heading = f"{title(analysis)}: paths{_several(analysis, every[0])} by length"
+    caption = (*_sentences(every[0]), *_others(analysis, every[0]))
+    return Table(columns, lines, None, heading, caption, False, _document(analysis, every))
+
+
+def lengths(found: Paths) -> Iterator[Length]:
+    """The lengths that there are, with their number of paths and their share of all."""
+    for length, share in found.shares.items():
+        number = found.lengths[length] if found.exact else None
+        yield Length(found.output, length, number, found.log10_paths(length), float(share))
+
+
+def _several(analysis: Analysis, found: Paths) -> str:
+    """The output that paths lead to, where there are several."""
+    return f" to {found.output}" if len(analysis.graph.outputs) > 1 else ""
 
 
 def _sentences(found: Paths) -> Iterator[str]:
-    if not found.bodies:
-        yield "No residual bodies: there is one path."
+    if not found.branches:
+        yield "No sum has a deeper branch: there is one path."
         return
+    total = f"{found.total:,}" if found.exact else power_of_ten(found.log10_total)
+    yield f"{total} paths through {_counted(found)}"
     yield (
-        f"{found.total:,} paths through {found.bodies} residual bodies; a path's length is the "
-        "number of bodies it goes through, a projection shortcut counts 0."
+        f"Mean length {decimal(found.mean)}, standard deviation {decimal(found.deviation)}; "
+        f"{decimal(100 * found.held)}% of the paths have {found.low} to {found.high} "
+        "(from the commonest length outwards until 95% are held)."
     )
-    yield (
-        f"Mean length {decimal(found.mean)}; {decimal(100 * found.held)}% of the paths have "
-        f"{found.low} to {found.high} (from the commonest length outwards until 95% are held)."
-    )
-    short = found.bodies // 3
-    yield f"{decimal(100 * found.share(0, short))}% have at most {short}, a third of the bodies."
+    short = found.branches // 3
+    share = found.share(0, short)
+    few = "Less than 0.0000001" if share < 1e-9 and not found.exact else decimal(100 * share)
+    word = "bodies" if found.bodies == found.branches else "branches"
+    yield f"{few}% have at most {short}, a third of the {word}."
+    if not found.exact:
+        yield (
+            f"Paths through more than {EXACT_LENGTH:,} branches are not counted one by one: shares "
+            f"are right to nine digits, lengths with less than {CUT:g} of the paths of the "
+            "commonest are left out."
+        )
     if found.expected_bodies is not None:
         yield (
             f"Under stochastic depth {decimal(found.expected_bodies)} bodies are there on average, "
@@ -66,28 +116,84 @@ def _sentences(found: Paths) -> Iterator[str]:
         )
 
 
-def decimal(value: Fraction | int) -> str:
+def _counted(found: Paths) -> str:
+    """What paths go through, and what their length is."""
+    if found.bodies == found.branches:
+        return (
+            f"{_number(found.bodies, 'residual body', 'residual bodies')}; a path's length is the "
+            "number of bodies it goes through, a projection shortcut counts 0."
+        )
+    branches = _number(found.branches, "deeper branch of a sum", "deeper branches of sums")
+    bodies = _number(found.bodies, "residual body", "residual bodies")
+    which = f", {bodies} among them" if found.bodies else ""
+    return (
+        f"{branches}{which}; a path's length is the number of these that it goes through, a sum's "
+        "branches with the fewest weight layers count 0."
+    )
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _others(analysis: Analysis, found: Paths) -> Iterator[str]:
+    """The auxiliary outputs, which are taken where they are asked for."""
+    main = main_outputs(analysis.graph)
+    others = [one.name for one in analysis.graph.outputs if one not in main]
+    if others and found.output not in others:
+        yield f"Auxiliary outputs have paths of their own: {', '.join(others)}."
+
+
+def decimal(value: Fraction | float) -> str:
     """A number as a person reads it: whole ones exact, others to four digits."""
     if value == int(value):
         return f"{int(value):,}"
     return f"{round(value):,}" if value >= 10_000 else f"{float(value):.4g}"
 
 
-def _document(analysis: Analysis, found: Paths) -> dict[str, Any]:
+def power_of_ten(log10: float) -> str:
+    """A number of that decimal logarithm to three digits: 1.27e30.
+
+    Such numbers may be far beyond what a float can hold.
+    """
+    power = int(log10 // 1)
+    digits, _, shift = f"{10 ** (log10 - power):.2e}".partition("e")
+    return f"{digits}e{power + int(shift)}"
+
+
+def _document(analysis: Analysis, every: Sequence[Paths]) -> dict[str, Any]:
+    """The first output's paths, as for networks with one output, then those of all outputs."""
     return {
         "schema_version": SCHEMA_VERSION,
         "network": analysis.label,
-        "paths": plain(found.total),
+        **_record(every[0]),
+        "outputs": map(_record, every),
+    }
+
+
+def _record(found: Paths) -> dict[str, Any]:
+    return {
+        "output": found.output,
+        "exact": found.exact,
+        "paths": plain(found.total) if found.exact else None,
+        "log10_paths": found.log10_total,
+        "branches": found.branches,
         "bodies": found.bodies,
         "mean": plain(found.mean),
+        "deviation": found.deviation,
         "low": found.low,
         "high": found.high,
         "held": float(found.held),
         "expected_bodies": plain(found.expected_bodies),
         "expected_depth": plain(found.expected_depth),
         "expected_mult_adds": plain(found.expected_mult_adds),
-        "lengths": (
-            {"length": k, "paths": plain(count), "share": float(Fraction(count, found.total))}
-            for k, count in enumerate(found.lengths)
-        ),
+        "lengths": [
+            {
+                "length": one.length,
+                "paths": plain(one.paths),
+                "log10_paths": one.log10_paths,
+                "share": one.share,
+            }
+            for one in lengths(found)
+        ],
     }
