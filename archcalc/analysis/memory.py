@@ -18,81 +18,23 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc.analysis.storages import Copy, Storages
 from archcalc.errors import SettingError, did_you_mean, received
 from archcalc.formula import Derived, Sum, constant, formula
 from archcalc.ops.base import INDEX_BYTES, elements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from archcalc.analysis.analysis import Analysis
-    from archcalc.graph import Graph, Node, Tensor
+    from archcalc.analysis.storages import Key
+    from archcalc.graph import Node
     from archcalc.ops.base import Saved
 
 # Numbers an optimizer keeps beside each parameter, in its dtype.
 OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
 
 SHOWN = 20  # tensors of an explanation; the others are summed
-
-Key = tuple[int, int]  # a tensor: its node and port
-
-
-class Storages:
-    """Which tensors share memory, and to which layer each is needed."""
-
-    def __init__(self, graph: Graph, *, training: bool = False, in_place: bool = False) -> None:
-        self.graph = graph
-        self._homes: dict[Key, Key] = {}  # of tensors that lie in another's memory
-        for node in graph.layers:
-            if node.op.is_view(node.facts.inputs, training):
-                self._settle(node)
-        self.last = self._last_uses()
-        if in_place:
-            self._overwrite()
-
-    def home(self, key: Key) -> Key:
-        """The tensor in whose memory this one lies; itself if it has its own."""
-        return self._homes.get(key, key)
-
-    @property
-    def made(self) -> Iterator[Key]:
-        """The tensors with memory of their own, in the order in which they are made."""
-        for node in self.graph.nodes:
-            for port in range(len(node.facts.outputs)):
-                if (node.index, port) not in self._homes:
-                    yield node.index, port
-
-    def _settle(self, node: Node) -> None:
-        home = self.home(_key(node.inputs[0]))
-        for port in range(len(node.facts.outputs)):
-            self._homes[node.index, port] = home
-
-    def _last_uses(self) -> dict[Key, int]:
-        last = {key: key[0] for key in self.made}
-        for node in self.graph.layers:
-            for tensor in node.inputs:
-                last[self.home(_key(tensor))] = node.index
-        for output in self.graph.outputs:
-            last[self.home(_key(output.tensor))] = len(self.graph.nodes)
-        return last
-
-    def _overwrite(self) -> None:
-        """Let activations write over inputs that nobody needs after them; never the network's."""
-        found: dict[Key, Key] = {}
-        for node in self.graph.layers:
-            own = (node.index, 0)
-            if own in self._homes:
-                continue
-            home = self.home(_key(node.inputs[0]))
-            home = found.get(home, home)
-            if node.op.overwrites and home[0] and self.last[home] == node.index:
-                found[own] = home
-                self.last[home] = self.last.pop(own)
-        self._homes = {key: found.get(home, home) for key, home in self._homes.items()} | found
-
-
-def _key(tensor: Tensor) -> Key:
-    return tensor.node, tensor.port
 
 
 class Term:
@@ -137,7 +79,7 @@ class Memory:
     def __init__(self, analysis: Analysis, *, in_place: bool = False) -> None:
         self.analysis = analysis
         self.in_place = in_place
-        self._storages = Storages(analysis.graph, in_place=in_place)
+        self._storages = Storages(analysis.graph, analysis.batch, in_place=in_place)
         self._sweep = _Sweep(self._storages)
 
     # Inference.
@@ -148,7 +90,7 @@ class Memory:
         change = [0] * (len(nodes) + 2)
         for key, last in self._storages.last.items():
             size = self._size(key)
-            change[key[0]] += size
+            change[self._storages.born[key]] += size
             change[last + 1] -= size
         found, alive = [], 0
         for more in change[: len(nodes)]:
@@ -173,7 +115,7 @@ class Memory:
     @cached_property
     def activations(self) -> int:
         """The bytes of all tensors together, if none were given back."""
-        return sum(map(self._size, self._storages.made))
+        return sum(map(self._size, self._storages.born))
 
     @property
     def overwriting(self) -> list[Node]:
@@ -237,25 +179,29 @@ class Memory:
 
     # Bytes of a tensor.
 
-    def _size(self, key: Key) -> int:
+    def _size(self, key: Key | Copy) -> int:
         return tensor_bytes(self.analysis, key).number
 
-    def _term(self, key: Key) -> Term:
+    def _term(self, key: Key | Copy) -> Term:
         return tensor_bytes(self.analysis, key)
 
 
-def tensor_bytes(analysis: Analysis, key: Key) -> Term:
+def tensor_bytes(analysis: Analysis, key: Key | Copy) -> Term:
     """A tensor's bytes, under the name of the layer that makes it."""
-    index, port = key
+    index, port = key[:2]
     node = analysis.graph.nodes[index]
     named = node.op.ports[port]
     size = INDEX_BYTES if named in node.op.indices else None
     name = node.path if port == 0 else f"{node.path}.{named}"
+    if isinstance(key, Copy):
+        name = f"{name} copied for {key.part}"
     text, values = elements(node.facts.outputs[port], "out")
     return Term(name, formula(text)(**values), _factors(analysis, node, size))
 
 
-def _named(key: Key, term: Term) -> str:
+def _named(key: Key | Copy, term: Term) -> str:
+    if isinstance(key, Copy):
+        return term.name
     return f"output of {term.name}" if key[0] else "the network's input"
 
 
@@ -274,15 +220,15 @@ class _Sweep:
 
     def __init__(self, storages: Storages) -> None:
         self.storages = storages
-        self.born: dict[int, list[Key]] = {}
-        self.dead: dict[int, list[Key]] = {}
+        self.born: dict[int, list[Key | Copy]] = {}
+        self.dead: dict[int, list[Key | Copy]] = {}
         for key in storages.last:
-            self.born.setdefault(key[0], []).append(key)
+            self.born.setdefault(storages.born[key], []).append(key)
             self.dead.setdefault(storages.last[key] + 1, []).append(key)
         self.reached = -1
-        self.alive: dict[Key, None] = {}
+        self.alive: dict[Key | Copy, None] = {}
 
-    def at(self, index: int) -> dict[Key, None]:
+    def at(self, index: int) -> dict[Key | Copy, None]:
         if index < self.reached:
             self.reached, self.alive = -1, {}
         while self.reached < index:
@@ -298,8 +244,8 @@ class _Training:
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
-        self.storages = Storages(analysis.graph, training=True)
-        self.keepers: dict[Key, str] = {}  # by tensor the layer that keeps it first
+        self.storages = Storages(analysis.graph, analysis.batch, training=True)
+        self.keepers: dict[Key | Copy, str] = {}  # by tensor the layer that keeps it first
 
     def kept(self) -> list[Kept]:
         found = [Kept(Sum(()), ())]  # of the input
@@ -321,12 +267,25 @@ class _Training:
                 factors = _factors(self.analysis, node, one.size, one.each)
                 terms.append(Term(f"its {one.what}", one.elements, factors))
                 continue
-            own = (node.index, one.port)
-            key = self.storages.home(_key(node.inputs[one.port]) if one.what == "input" else own)
-            if key not in self.keepers:
+            key = self._home(node, one)
+            if key is None:
+                terms.append(self._copied(node, one.port))
+            elif key not in self.keepers:
                 self.keepers[key] = node.path
                 term = tensor_bytes(self.analysis, key)
                 terms.append(Term(_named(key, term), term.elements, term.factors))
             elif self.keepers[key] != node.path:
                 already.append(self.keepers[key])
         return Kept(Sum(terms), tuple(dict.fromkeys(already)))
+
+    def _home(self, node: Node, saved: Saved) -> Key | Copy | None:
+        """The tensor whose memory is kept; None for a copy of the layer's own."""
+        if saved.what == "output":
+            return self.storages.home((node.index, saved.port))
+        taken = self.storages.taken(node, node.inputs[saved.port])
+        return None if taken.strides and node.op.takes_one_piece else taken.home
+
+    def _copied(self, node: Node, port: int) -> Term:
+        text, values = elements(node.facts.inputs[port], "in")
+        factors = _factors(self.analysis, node, None)
+        return Term("its input in one piece", formula(text)(**values), factors)

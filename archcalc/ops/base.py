@@ -39,6 +39,7 @@ from archcalc.ops import fields as f
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from archcalc.ops.layout import Strides
     from archcalc.ops.window import Windows
 
 Shape = tuple[int, ...]
@@ -116,6 +117,7 @@ class Op:
     front: ClassVar[str] = ""  # what its outputs have in front: a tensor for each of them
     overwrites: ClassVar[bool] = False  # it may write its output over its input
     constant: ClassVar[bool] = False  # no gradient goes back through it
+    takes_one_piece: ClassVar[bool] = False  # it copies an input that has gaps in memory
     indices: ClassVar[frozenset[str]] = frozenset()  # outputs that hold places, not numbers
     fields: ClassVar[dict[str, f.Field]] = {}
     defaults: ClassVar[dict[str, Any]] = {}  # as `convert` gives them
@@ -221,8 +223,16 @@ class Op:
         raise NotImplementedError(f"{self.kind} does not state what it saves")
 
     def is_view(self, inputs: Shapes, training: bool) -> bool:
-        """Whether its outputs lie in its (first) input's memory and cost none."""
+        """Whether its outputs lie in its (first) input's memory, where they can, and cost none."""
         return False
+
+    def strides(self, sizes: Shape, strides: Strides) -> Strides | None:
+        """Of a view, the strides of its outputs, the input having these (`ops.layout`).
+
+        None where no strides will do, so that it copies. `sizes` are the input's; both have the
+        batch in front.
+        """
+        return strides
 
     # What follows from it.
 

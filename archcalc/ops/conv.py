@@ -302,10 +302,21 @@ class Conv(_Convolution):
     def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
         """Its input; with a table, the maps that the rows name, each as often as it is named."""
         if self.table is None:
-            return (INPUT if pads_itself(self, inputs[0]) else padded(self, inputs[0]),)
+            return (self._padded(inputs[0]),)
         maps = sum(len(row) for rows in self.table for row in rows)
         text, values = elements((maps, *_padded_sizes(self, inputs[0][1:])), "in")
         return (Saved("maps", elements=formula(text)(**values)),)
+
+    def _padded(self, shape: Shape) -> Saved:
+        """The input, or its padded copy; `same` copies it with the odd zero alone."""
+        if pads_itself(self, shape):
+            return INPUT
+        _, own, windows = slid(self, shape[1:])
+        if self.padding not in ("same", "same_tf") or any(window.stride > 1 for window in windows):
+            return padded(self, shape)
+        sizes = [n + (slide.reach - 1) % 2 for n, slide in zip(shape[1:], own, strict=True)]
+        text, values = elements((shape[0], *sizes), "in")
+        return Saved("padded input", elements=formula(text)(**values))
 
 
 def _sizes(rows: tuple[tuple[int, ...], ...]) -> dict[int, int]:

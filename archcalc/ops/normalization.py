@@ -119,6 +119,7 @@ class GroupNorm(_Statistics):
 
     kind = "groupnorm"
     title = "group norm"
+    takes_one_piece = True
     groups: int = f.integer(doc="groups of channels that are normalized together")
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:

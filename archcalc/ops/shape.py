@@ -10,6 +10,7 @@ from archcalc.ops import fields as f
 from archcalc.ops.base import (
     Dimensions,
     Saved,
+    Shape,
     Shapes,
     Weightless,
     elements,
@@ -18,6 +19,7 @@ from archcalc.ops.base import (
     spatial,
     spelled,
 )
+from archcalc.ops.layout import merged
 from archcalc.ops.window import (
     POINTWISE,
     AxisWindow,
@@ -31,6 +33,8 @@ from archcalc.ops.window import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from archcalc.ops.layout import Strides
 
 
 class _Move(Weightless):
@@ -88,6 +92,10 @@ class Flatten(_Move):
 
     def is_view(self, inputs: Shapes, training: bool) -> bool:
         return True
+
+    def strides(self, sizes: Shape, strides: Strides) -> Strides | None:
+        along = merged(sizes[1:], strides[1:])
+        return None if along is None else (strides[0], along)
 
 
 class ChannelShuffle(_Move):
@@ -184,6 +192,10 @@ class Slice(_Move):
 
     def is_view(self, inputs: Shapes, training: bool) -> bool:
         return True
+
+    def strides(self, sizes: Shape, strides: Strides) -> Strides | None:
+        own = 1 + self.axis
+        return (*strides[:own], strides[own] * self.step, *strides[own + 1 :])
 
 
 def _axis_size(shape: tuple[int, ...], axis: int) -> int:

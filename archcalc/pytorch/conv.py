@@ -61,9 +61,25 @@ def conv(op: Conv, inputs: Shapes) -> nn.Module:
     if padding is not None:
         plain = of_rank(CONVS, rank, op.kind)
         return plain(*sizes, padding=padding, bias=op.bias, **fields)  # type: ignore[no-any-return]
-    module: nn.Module = of_rank(PADDED_CONVS, rank, op.kind)(*sizes, bias=op.bias, **fields)
-    module.sides = around  # type: ignore[assignment]
+    both, rest = _taken_itself(around)
+    module: nn.Module = of_rank(PADDED_CONVS, rank, op.kind)(
+        *sizes, padding=both, bias=op.bias, **fields
+    )
+    module.sides = rest  # type: ignore[assignment]
     return module
+
+
+def _taken_itself(around: Sides) -> tuple[tuple[int, ...], Sides]:
+    """The padding that a convolution takes on both sides, and the one that is left to be added.
+
+    Of `same` that is the odd zero, as nn.Conv2d(padding="same") does it: its copy of the input is
+    no larger than it has to be. All other padding that is not symmetric is added before.
+    """
+    if around.padding[0] not in ("same", "same_tf") or set(around.stride) != {1}:
+        return (0,) * len(around.kernel), around
+    totals = [d * (k - 1) for k, d in zip(around.kernel, around.dilation, strict=True)]
+    odd = tuple((0, total % 2) for total in totals)
+    return tuple(total // 2 for total in totals), around._replace(padding=odd)
 
 
 class TableConv(nn.Module):
