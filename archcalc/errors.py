@@ -134,29 +134,15 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint naming the nearest known words, or None where none is near."""
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """A hint naming the nearest known words, or None where none is as near as `cutoff`."""
     from difflib import get_close_matches
 
     choices = {plain(name): name for name in known}
-    near = get_close_matches(plain(word)[:100], list(choices), n=3, cutoff=0.6)
+    near = get_close_matches(plain(word)[:100], list(choices), n=3, cutoff=cutoff)
     if not near:
         return None
     return "did you mean " + " or ".join(choices[name] for name in near) + "?"
-
-
-SHORT_DTYPES = {
-    "fp64": "float64", "double": "float64", "f64": "float64", "fp32": "float32", "f32": "float32",
-    "single": "float32", "fp16": "float16", "f16": "float16", "half": "float16",
-    "bf16": "bfloat16", "fp8": "float8",
-}  # fmt: skip
-
-
-def dtype_hint(word: str, known: Iterable[str]) -> str | None:
-    """A hint naming the element type that other tools call so, or the nearest known ones."""
-    known = tuple(known)
-    meant = SHORT_DTYPES.get(plain(word))
-    return f"did you mean {meant}?" if meant in known else did_you_mean(word, known)
 
 
 def plain(name: str) -> str:

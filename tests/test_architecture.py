@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parent.parent / "archcalc"
 # Floors from the ground up; a module imports from its own floor and from those below it.
 FLOORS = (
     {"errors"},
-    {"formula", "packages", "workers"},
+    {"formula", "packages", "vocabulary", "workers"},
+    {"words"},
     {"ops"},
     {"graph", "printed"},
     {"spec", "analysis"},
@@ -26,7 +27,10 @@ FLOORS = (
 # Whether at the top of a module or inside a function; the room `pytorch` alone may.
 HEAVY = {"torch", "torchvision", "fvcore", "thop", "numpy", "pydantic"}
 
-TOP = {"errors", "formula", "packages", "workers", "graph", "api", "cli"}  # modules that are rooms
+# Modules that are rooms.
+TOP = {
+    "errors", "formula", "packages", "vocabulary", "words", "workers", "graph", "api", "cli",
+}  # fmt: skip
 
 
 def modules() -> list[Path]:

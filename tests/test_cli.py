@@ -210,7 +210,7 @@ def test_inputs_that_cannot_be(shape: str) -> None:
         (["--set", "alpha=[1,"], "expected a list such as [1, 2], received '[1,'"),
         (["--batch", "0"], "batch: expected a whole number of at least 1, received 0"),
         (["--dtype", "float31"], "dtype: expected one of float64, float32"),
-        (["--dtype", "half"], "received 'half'; did you mean float16?"),
+        (["--dtype", "half"], "received 'half'; here that is float16"),
         (["--format", "html"], "--format: expected one of terminal, markdown, csv, json, latex"),
         (["--format", "markdwn"], "did you mean markdown?"),
         (["--columns", "parms"], "expected a column, received 'parms'; did you mean params"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from archcalc import words
 from archcalc.analysis.costs import DTYPES, Costs, layer_costs, total
 from archcalc.analysis.depth import Depth, network_depth, scope_depth
 from archcalc.analysis.receptive_field import receptive_fields
 from archcalc.analysis.rows import Row
-from archcalc.errors import NetworkNotFound, SettingError, did_you_mean, dtype_hint, plain, received
+from archcalc.errors import NetworkNotFound, SettingError, did_you_mean, plain, received
 from archcalc.graph import Graph, Node, Scope
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Analysis:
                 f"batch: expected a whole number of at least 1, received {received(batch)}"
             )
         if dtype not in DTYPES:
-            hint = dtype_hint(dtype, DTYPES)
+            hint = words.near("DTYPES", dtype, DTYPES)
             raise SettingError(
                 f"dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
             )

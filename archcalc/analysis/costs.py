@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from archcalc.errors import SettingError, dtype_hint, received
+from archcalc import words
+from archcalc.errors import SettingError, received
 from archcalc.formula import Derived, formula
 from archcalc.ops import OPERATIONS
 
@@ -26,7 +27,7 @@ def check_built(dtype: str) -> None:
     if dtype not in BUILT_DTYPES:
         raise SettingError(
             f"--dtype: expected one of {', '.join(BUILT_DTYPES)}, received {received(dtype)}",
-            hint=dtype_hint(dtype, BUILT_DTYPES),
+            hint=words.near("DTYPES", dtype, BUILT_DTYPES),
         )
 
 

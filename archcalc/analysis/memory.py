@@ -18,8 +18,9 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc import words
 from archcalc.analysis.storages import Copy, Storages
-from archcalc.errors import SettingError, did_you_mean, received
+from archcalc.errors import SettingError, received
 from archcalc.formula import Derived, Sum, constant, formula
 from archcalc.ops.base import INDEX_BYTES, elements
 
@@ -163,7 +164,7 @@ class Memory:
             raise SettingError(
                 f"optimizer: expected one of {', '.join(OPTIMIZERS)}, "
                 f"received {received(optimizer)}",
-                hint=did_you_mean(optimizer, OPTIMIZERS),
+                hint=words.near("OPTIMIZERS", optimizer, OPTIMIZERS),
             )
         return OPTIMIZERS[optimizer] * self.gradients
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from archcalc import __version__
 from archcalc.cli.built import build, profile, reconcile, runs, verify
@@ -26,8 +27,22 @@ from archcalc.cli.computed import (
 from archcalc.cli.streams import close_stdout, complain, prepare_streams, stdout
 from archcalc.errors import ArchcalcError, OutputError
 
+
+class Commands(TyperGroup):
+    """The commands by name; a word of other tools gets the command that does that."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            from archcalc import words
+
+            if hint := words.said("COMMANDS", args[0], self.commands):
+                ctx.fail(f"No such command '{args[0]}': {hint}.")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="archcalc",
+    cls=Commands,
     help="What convolutional networks cost, layer by layer, and why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -60,7 +60,7 @@ def shape_of(text: str | None) -> list[int] | None:
 
 def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) -> str:
     """The format asked for, or the output file's; raises OutputError."""
-    from archcalc.errors import did_you_mean
+    from archcalc import words
     from archcalc.report.writers import format_of
 
     if name is None:
@@ -68,7 +68,7 @@ def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) 
     if name not in formats:
         raise OutputError(
             f"--format: expected one of {', '.join(formats)}, received {received(name)}",
-            hint=did_you_mean(name, formats),
+            hint=words.near("FORMATS", name, formats),
         )
     return name
 

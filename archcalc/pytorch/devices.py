@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
+from archcalc import words
 from archcalc.analysis.costs import check_built
-from archcalc.errors import SettingError, did_you_mean, received
+from archcalc.errors import SettingError, received
 
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second, of /proc/stat
 FEWEST_TICKS = 20  # of all cores together, to tell a load from
@@ -72,7 +73,7 @@ def find(name: str) -> torch.device:
     why = ""
     if kind == "cuda" and "cuda:0" not in there:
         why = f" (PyTorch {torch.__version__} finds no CUDA here)"
-    hint = did_you_mean(name, there) if kind not in ("cuda", "mps") else None
+    hint = words.near("DEVICES", name, there) if kind not in ("cuda", "mps") else None
     raise SettingError(
         f"--device: expected one of {', '.join(there)}, received {received(name)}{why}", hint=hint
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from archcalc import words
 from archcalc.errors import OutputError, did_you_mean, received
 from archcalc.packages import imported
 from archcalc.pytorch.counters import quiet
@@ -26,7 +27,7 @@ def format_of(path: str, name: str | None) -> str:
             return name
         raise OutputError(
             f"--format: expected one of {', '.join(FORMATS)}, received {received(name)}",
-            hint=did_you_mean(name, FORMATS),
+            hint=words.near("MODEL_FORMATS", name, FORMATS),
         )
     suffix = os.path.splitext(path)[1].lower()
     if suffix in SUFFIXES:

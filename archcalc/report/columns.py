@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc import words
 from archcalc.analysis.receptive_field import AxisField
-from archcalc.errors import ColumnError, did_you_mean, received
+from archcalc.errors import ColumnError, received
 from archcalc.ops import OPERATIONS, spelled
 
 if TYPE_CHECKING:
@@ -172,7 +173,10 @@ def column(key: str, arguments: Iterable[str] = ()) -> Column:
     known = list(arguments)
     if key in known:
         return argument_column(key, key)
-    hint = did_you_mean(key, [*COLUMNS, *known]) or f"columns: {', '.join([*COLUMNS, *known])}"
+    hint = (
+        words.near("COLUMNS", key, [*COLUMNS, *known])
+        or f"columns: {', '.join([*COLUMNS, *known])}"
+    )
     raise ColumnError(f"expected a column, received {received(key)}", hint=hint)
 
 

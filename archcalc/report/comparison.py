@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.errors import ColumnError, did_you_mean, one_line, received
+from archcalc import words
+from archcalc.errors import ColumnError, one_line, received
 from archcalc.report.columns import COLUMNS, Column
 from archcalc.report.figures import figure
 from archcalc.report.profiling import (
@@ -196,7 +197,7 @@ def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
 def _figure(key: str) -> _Figure:
     if key in FIGURES:
         return FIGURES[key]
-    hint = did_you_mean(key, FIGURES) or f"there are {', '.join(FIGURES)}"
+    hint = words.near("COLUMNS", key, FIGURES) or f"there are {', '.join(FIGURES)}"
     raise ColumnError(f"expected a figure of networks, received {received(key)}", hint=hint)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archcalc import words
 from archcalc.analysis.counted import CountedAnalysis, Counting, as_printed, as_tool
 from archcalc.analysis.published import about
 from archcalc.analysis.tools import TOOLS
-from archcalc.errors import SettingError, did_you_mean, one_line, plain, received
+from archcalc.errors import SettingError, one_line, plain, received
 from archcalc.printed import CONVENTIONS
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
     if counting not in TOOLS:
         raise SettingError(
             f"--as: expected one of {', '.join(COUNTINGS)}, received {received(counting)}",
-            hint=did_you_mean(counting, COUNTINGS),
+            hint=words.near("TOOLS", counting, COUNTINGS),
         )
     return CountedAnalysis(analysis, as_tool(TOOLS[counting]))
 

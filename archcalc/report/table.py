@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc import words
 from archcalc.analysis.receptive_field import Unknown
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
@@ -278,7 +279,7 @@ def _ranked(lines: list[Line], key: str, top: int | None) -> tuple[list[Line], l
         numeric = [name for name, one in COLUMNS.items() if one.is_number]
         raise ColumnError(
             f"expected a column with numbers, received {received(key)}",
-            hint=f"there are {', '.join(numeric)}",
+            hint=words.said("COLUMNS", key, numeric) or f"there are {', '.join(numeric)}",
         )
     flat = [Line(line.row, 0, line.row.name, False) for line in lines if not line.heads]
     flat.sort(key=lambda line: by.get(line.row), reverse=True)

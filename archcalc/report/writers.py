@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from archcalc import words
 from archcalc.errors import OutputError, did_you_mean, one_line, received
 from archcalc.report.figures import figure
 
@@ -40,8 +41,14 @@ def format_of(path: str, formats: Sequence[str]) -> str:
     raise OutputError(
         f"{path}: expected a file name that ends in {', '.join(known)}, "
         f"received {received(suffix or 'no suffix')}",
-        hint=did_you_mean(suffix, known) if suffix else None,
+        hint=_of_suffix(suffix, known),
     )
+
+
+def _of_suffix(suffix: str, known: Sequence[str]) -> str | None:
+    """What to write in place of a suffix; nothing is near to none."""
+    said = words.said("FORMATS", suffix.removeprefix("."), ())
+    return said or (did_you_mean(suffix, known) if suffix else None)
 
 
 # Formats.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcalc import words
 from archcalc.errors import (
     ArchcalcError,
     LayerError,
@@ -62,7 +63,7 @@ def settled(spec: m.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
         setting = spec.settings.get(name)
         if setting is None:
             known = ", ".join(spec.settings) or "none"
-            hint = did_you_mean(name, spec.settings) or f"its settings: {known}"
+            hint = words.near("SETTINGS", name, spec.settings) or f"its settings: {known}"
             wanted = f"expected a setting of {spec.network}, received {received(name)}"
             raise SettingError(wanted, hint=hint)
         if problem := setting_problem(setting, value):

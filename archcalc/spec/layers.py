@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from archcalc import words
 from archcalc.errors import LayerError, did_you_mean, received
 from archcalc.ops import KINDS
 from archcalc.ops.fields import REQUIRED
-from archcalc.spec import hints
 from archcalc.spec import model as m
 from archcalc.spec.checker import LONGEST_NAME, WORD, Checker, Names, TooMany
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
@@ -79,7 +79,7 @@ class LayersChecker(Checker):
             entry = self.call(key, kind, fields, names)
         else:
             known = [*LAYER_KINDS, *self.arguments, *STRUCTURE]
-            hint = hints.kind(kind, known)
+            hint = words.kind(kind, known)
             self.error(key, f"expected a layer kind or a block, received {received(kind)}", hint)
             return None
         self.common(entry, fields, names)

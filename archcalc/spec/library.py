@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from archcalc import words
 from archcalc.errors import ArchcalcError, NetworkNotFound, did_you_mean, plain, received
 from archcalc.spec import reader, schema
 
@@ -66,6 +67,11 @@ def find(name: str, specs: Sequence[str] = ()) -> Spec:
     `#`: `vgg.yaml#vgg16`. Raises NetworkNotFound, with near names.
     """
     path, _, variant = name.partition("#")
+    if (other := words.other_source(name)) and not _holds_a_spec(path):
+        raise NetworkNotFound(
+            f"expected a network's name or a spec, received {received(name)}, {other}",
+            hint="only specs are read, YAML files as docs/spec.md describes",
+        )
     if is_path(path):
         return pick(read(path), variant, path)
     if found := _named(name, directories(specs)):
@@ -73,8 +79,13 @@ def find(name: str, specs: Sequence[str] = ()) -> Spec:
     if os.path.isfile(path):
         return pick(read(path), variant, path)
     known = [spec.network for spec in networks(specs)]
-    hint = did_you_mean(name, known) or "archcalc list shows all"
-    raise NetworkNotFound(f"expected a network, received {received(name)}", hint=hint)
+    wanted = f"expected a network, received {received(name)}"
+    raise NetworkNotFound(wanted, hint=words.network(name, known))
+
+
+def _holds_a_spec(path: str) -> bool:
+    """Whether a file that is not called so is one: JSON is YAML as well."""
+    return path.lower().endswith(".json") and '"layers"' in (_text(path) or "")
 
 
 def is_path(name: str) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.errors import Place, SpecError, SpecErrors, did_you_mean, received
+from archcalc import words
+from archcalc.errors import Place, SpecError, SpecErrors, received
 from archcalc.spec import model as m
 from archcalc.spec.checker import WORD, Names, TooMany
 from archcalc.spec.expressions import INCOMING
@@ -267,7 +268,7 @@ class FileChecker(SettingsChecker, LayersChecker):
         for item in self.sequence(node, "a list of layer kinds"):
             kind = self.text(item, "a layer kind")
             if kind not in LAYER_KINDS and kind not in self.arguments:
-                hint = did_you_mean(kind, [*LAYER_KINDS, *self.arguments])
+                hint = words.kind(kind, [*LAYER_KINDS, *self.arguments])
                 self.error(
                     item, f"expected a layer kind or a block, received {received(kind)}", hint
                 )
@@ -282,7 +283,7 @@ class FileChecker(SettingsChecker, LayersChecker):
         for item in items:
             name = self.text(item, "a column or a block's argument")
             if name and name not in known:
-                hint = did_you_mean(name, known)
+                hint = words.near("COLUMNS", name, known)
                 self.error(
                     item,
                     f"expected a column or a block's argument, received {received(name)}",

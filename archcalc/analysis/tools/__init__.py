@@ -8,9 +8,10 @@ tests run them all, on a network with every layer kind, and compare layer by lay
 
 from __future__ import annotations
 
+from archcalc import words
 from archcalc.analysis.tools import calflops, flop_counter, fvcore, ptflops, thop, torchinfo
 from archcalc.analysis.tools.base import Term, Tool, together
-from archcalc.errors import SettingError, did_you_mean, received
+from archcalc.errors import SettingError, received
 
 __all__ = ["TOOLS", "Term", "Tool", "named", "together"]
 
@@ -26,5 +27,5 @@ def named(name: str) -> Tool:
         return TOOLS[name]
     raise SettingError(
         f"--tool: expected one of {', '.join(TOOLS)}, received {received(name)}",
-        hint=did_you_mean(name, TOOLS),
+        hint=words.near("TOOLS", name, TOOLS),
     )
