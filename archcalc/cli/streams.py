@@ -155,10 +155,11 @@ def write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: 
 
 
 def write(text: Iterable[str], output: str | None) -> None:
-    """Text to a file, whole or not at all, or to standard output."""
+    """Text to a file, whole or not at all, or to standard output; never a control character."""
+    text = map(printable, text)
     if output is None:
         with stdout() as stream:
-            stream.writelines(map(printable, text))
+            stream.writelines(text)
         return
     from archcalc.report.writers import write_file
 

@@ -12,7 +12,7 @@ from archcalc.ops import OPERATIONS, spelled
 from archcalc.ops.base import axes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.rows import Row
@@ -184,10 +184,19 @@ def plain(value: Any) -> Any:
     return decimal if type(value)(repr(decimal)) == value else str(value)
 
 
-def flat(row: Row) -> dict[str, Any]:
-    """A row as one line of CSV: shapes as 64x112x112, an axis' values as kernel_h, kernel_w."""
+def common_rank(analyses: Iterable[Analysis]) -> int:
+    """The number of spatial axes for which rows of all these networks have the same columns."""
+    return max((analysis.rank for analysis in analyses), default=2)
+
+
+def flat(row: Row, rank: int) -> dict[str, Any]:
+    """A row as one line of CSV: shapes as 64x112x112, values per axis as kernel_h, kernel_w.
+
+    `rank` is the number of spatial axes that have columns, at least those of the row's network.
+    Rows that stand in one file have the same rank.
+    """
     nested = record(row, whole=int)
-    letters = axes(max(2, row.analysis.rank))
+    letters = axes(max(2, rank))
     line: dict[str, Any] = {}
     for key, value in nested.items():
         if key in ("input", "output"):

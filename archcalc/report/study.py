@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archcalc.analysis.explain import explain
 from archcalc.errors import shown
 from archcalc.report import explanations, writers
+from archcalc.report.records import common_rank
 from archcalc.report.table import CONVENTION, listing, tabulate, title
 from archcalc.report.verdicts import cell_table
 from archcalc.report.writers import csv_pieces, escaped, markdown_lines
@@ -51,13 +52,11 @@ def pieces(
 
 def to_csv(analyses: Sequence[Analysis], _: Verdicts) -> Iterator[str]:
     """Every layer of every network; the columns are those of the network with most axes."""
-    ranked = max(analyses, key=lambda one: len(one.graph.input.facts.outputs[0]))
-    first = next(tabulate(ranked).records())
-    blank = dict.fromkeys(["network", *first])
+    rank = common_rank(analyses)
     return csv_pieces(
-        {**blank, "network": analysis.label, **record}
+        {"network": analysis.label, **record}
         for analysis in analyses
-        for record in tabulate(analysis).records()
+        for record in tabulate(analysis).records(rank)
     )
 
 

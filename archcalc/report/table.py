@@ -71,12 +71,16 @@ class Table(NamedTuple):
         """The rows that add up: layers, and blocks that stand for theirs."""
         return [line.row for line in self.lines if not line.heads]
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """A flat dict for each row that adds up, as in CSV; of networks, year and title, too."""
-        from archcalc.report.records import flat
+    def records(self, rank: int = 0) -> Iterator[dict[str, Any]]:
+        """A flat dict for each row that adds up, as in CSV; a network has year and title besides.
 
+        All have the same keys, for the largest number of spatial axes and at least for `rank`.
+        """
+        from archcalc.report.records import common_rank, flat
+
+        rank = max(rank, common_rank(row.analysis for row in self.rows))
         for row in self.rows:
-            record = flat(row)
+            record = flat(row, rank)
             if self.total is None:
                 more = {key: one.get(row) for key, one in NETWORK_COLUMNS.items()}
                 record = {"name": record.pop("name"), **more, **record}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from archcalc import words
-from archcalc.errors import OutputError, did_you_mean, one_line, received
+from archcalc.errors import OutputError, did_you_mean, one_line, printable, received
 from archcalc.report.figures import figure
 
 if TYPE_CHECKING:
@@ -110,15 +110,18 @@ def to_csv(table: Table, exact: bool) -> Iterator[str]:
 
 
 def csv_pieces(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of CSV, headed by the first record's keys."""
+    """Lines of CSV, headed by the first record's keys, which every record has in this order."""
     import csv
     import io
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    for i, record in enumerate(records):
-        if i == 0:
-            writer.writerow(record)
+    heads: list[str] = []
+    for record in records:
+        if not heads:
+            heads = list(record)
+            writer.writerow(map(_csv_value, heads))
+        assert list(record) == heads, "the records of one file have the same keys"
         writer.writerow(map(_csv_value, record.values()))
         yield stream.getvalue()
         stream.seek(0)
@@ -128,6 +131,8 @@ def csv_pieces(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _csv_value(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        return printable(value)
     return "" if value is None else value
 
 
