@@ -7,7 +7,7 @@ block's only join adds none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc import words
 from archcalc.errors import (
@@ -37,6 +37,7 @@ MOST_STEPS = 20_000_000  # tokens of the expressions evaluated, layers and turns
 ENTRY_COST = 10
 LONGEST_NAME = 500  # characters of a full name
 LONGEST_LABEL = 200
+MOST_LEFT_OUT = 1000  # conditions in a scope that a message may speak of
 
 
 def expand(
@@ -170,11 +171,12 @@ class _Count:
 class _Names:
     """What a scope's layers are called so far; the enclosing scopes' names behind it."""
 
-    __slots__ = ("numbers", "outer", "taken")
+    __slots__ = ("left_out", "numbers", "outer", "taken")
 
     def __init__(self, outer: _Names | None) -> None:
         self.outer = outer
         self.taken: dict[str, Node | Scope | Tensor] = {}
+        self.left_out: list[_LeftOut] = []
         self.numbers: dict[str, int] = {}
 
     def numbered(self, kind: str) -> str:
@@ -184,6 +186,36 @@ class _Names:
             number += 1
         self.numbers[kind] = number
         return name
+
+
+class _LeftOut(NamedTuple):
+    """Entries that a condition, or a loop without turns, leaves out, and what names are there."""
+
+    why: str
+    entries: Sequence[m.Entry]
+    values: Mapping[str, Any]
+    shape: tuple[int, ...]
+
+    def has(self, name: str) -> bool:
+        """Whether one of the entries is called so."""
+        return any(name == self.called(entry) for entry in _all_named(self.entries))
+
+    def called(self, entry: m.Layer | m.Call) -> str | None:
+        try:
+            return entry.name(self.values, self.shape) if entry.name else None
+        except (m.TermError, LookupError):  # a loop's variable, which has no value
+            return None
+
+
+def _all_named(entries: Iterable[m.Entry]) -> Iterator[m.Layer | m.Call]:
+    """The entries that can have a name, those inside loops and conditions among them."""
+    for entry in entries:
+        if isinstance(entry, (m.Layer, m.Call)):
+            yield entry
+        else:
+            yield from _all_named(entry.layers)
+            if isinstance(entry, m.When):
+                yield from _all_named(entry.otherwise)
 
 
 class _Context:
@@ -318,6 +350,7 @@ class _Expansion:
         if isinstance(entry, (m.Layer, m.Call)):
             self.step(entry.place, cost=entry.cost)
             if entry.when is not None and not self.truth(entry.when, context, tensor):
+                self.leave_out([entry], entry.when.place, context, tensor)
                 return tensor
             if isinstance(entry, m.Call):
                 return self.call(entry, tensor, context)
@@ -330,7 +363,17 @@ class _Expansion:
             return self.for_each(entry, tensor, context)
         self.step(entry.place, cost=entry.condition.cost)
         holds = self.truth(entry.condition, context, tensor)
+        other = entry.otherwise if holds else entry.layers
+        self.leave_out(other, entry.condition.place, context, tensor)
         return self.walk(entry.layers if holds else entry.otherwise, tensor, context)
+
+    def leave_out(
+        self, entries: Sequence[m.Entry], place: Place, context: _Context, tensor: Tensor
+    ) -> None:
+        """Keep what a condition leaves out, for the message to whoever names one of its layers."""
+        if len(context.names.left_out) < MOST_LEFT_OUT:
+            why = f"the `when` in line {place.line}"
+            context.names.left_out.append(_LeftOut(why, entries, context.values, tensor.shape))
 
     def truth(self, term: m.Term, context: _Context, tensor: Tensor) -> bool:
         value = term(context.values, tensor.shape)
@@ -766,7 +809,7 @@ class _Expansion:
                 f"expected an earlier layer, received {received(path)}",
                 place=reference.place,
                 layer=self.builder.scope.path or None,
-                hint=did_you_mean(path, _reachable(context)),
+                hint=_left_out(first, context) or did_you_mean(path, _reachable(context)),
             )
         return found  # type: ignore[no-any-return]
 
@@ -820,6 +863,17 @@ def _first(context: _Context, name: str, place: Place) -> str | None:
     if other.source.line == place.line:
         return f"in a loop, put its index into the name: {name}{{i}}"
     return f"the first is in line {other.source.line}"
+
+
+def _left_out(name: str, context: _Context) -> str | None:
+    """Why a layer of that name is not there, where a condition leaves it out."""
+    names: _Names | None = context.names
+    while names is not None:
+        for left_out in names.left_out:
+            if left_out.has(name):
+                return f"it is left out by {left_out.why}; the same `when` here leaves this out too"
+        names = names.outer
+    return None
 
 
 def _reachable(context: _Context) -> list[str]:

@@ -58,7 +58,8 @@ class LayersChecker(Checker):
         if not isinstance(value, Mapping):
             op = LAYER_KINDS.get(kind)
             example = f"{next(iter(op.fields))}: ..." if op and op.fields else "name: ..."
-            self.expected(value, f"the fields of {kind}, such as {{{example}}}")
+            hint = _hint_join(kind, value) if kind in JOINS else None
+            self.expected(value, f"the fields of {kind}, such as {{{example}}}", hint)
             return None
         return self.layer_of(key, kind, value, names)
 
@@ -265,6 +266,16 @@ def _hint_layer(node: Marked) -> str | None:
         first = next(iter(node.entries))
         return f"indent the fields below '{first}:', or put them in braces"
     return None
+
+
+def _hint_join(kind: str, value: Marked) -> str | None:
+    """A list under a join: earlier layers, or layers of a branch that has no name."""
+    if not isinstance(value, Sequence):
+        return None
+    names = [item.text for item in value.items if isinstance(item, Scalar)]
+    if names and len(names) == len(value.items) and not LAYER_KINDS.keys() & set(names):
+        return f"earlier layers stand under 'from': {kind}: {{from: [{', '.join(names[:3])}]}}"
+    return f"a branch is a list with a name: {kind}: {{body: [...], shortcut: []}}"
 
 
 def _of_port(reference: m.Reference, port: str) -> m.Reference:

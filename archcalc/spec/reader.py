@@ -298,6 +298,8 @@ class _Reader:
         parent.size += node.size
         if isinstance(parent, Sequence):
             parent.items.append(node)
+            if isinstance(node, Scalar) and _closes(node):
+                self._taken_apart(parent.items)
         elif isinstance(parent, Mapping):
             self._entry(parent, node, event)
 
@@ -306,6 +308,8 @@ class _Reader:
         if key is not None:
             parent.entries[key.text] = (key, node)
             self.keys[-1] = None
+            if _closes(key) and isinstance(node, Scalar) and not node.text:
+                self._taken_apart([one for entry in parent.entries.values() for one in entry])
             return
         if not isinstance(node, Scalar):
             raise self.fail_at(f"expected a word as key, received {described(node)}", node)
@@ -317,6 +321,29 @@ class _Reader:
                 event,
             )
         self.keys[-1] = node
+
+    def _taken_apart(self, nodes: list[Marked]) -> None:
+        """Refuse `range(1, 6)` without quotes in braces or brackets: a comma ends a value there."""
+        parts: list[str] = []
+        for node in reversed(nodes):
+            if not isinstance(node, Scalar) or not node.plain:
+                return
+            if not node.text:  # no value of a key
+                continue
+            parts.append(node.text)
+            if sum(part.count("(") - part.count(")") for part in parts) == 0:
+                whole = received(", ".join(reversed(parts)))[1:-1]
+                raise SpecError(
+                    f"expected one value, received the {len(parts)} parts of {whole}, which the "
+                    "commas take apart",
+                    place=Place(self.file, node.line + 1, node.column + 1),
+                    hint=f'inside braces and brackets it needs quotes: "{whole}"',
+                )
+
+
+def _closes(node: Scalar) -> bool:
+    """Whether a plain scalar has a parenthesis that it doesn't open."""
+    return ")" in node.text and node.plain and node.text.count(")") > node.text.count("(")
 
 
 _HANDLERS = {
