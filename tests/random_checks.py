@@ -298,7 +298,7 @@ class _Poisoned:
 
     def _compare(self, node: Node, seen: Tensor, state: AxisField | Uneven) -> int:
         claims = [_hull(state, i) for i in range(seen.shape[1])]
-        self._summed_up(node, [claim for claim in claims if claim], fields((state,))[0])
+        self._summed_up(node, claims, fields((state,))[0])
         compared = 0
         for i, (claimed, inside) in enumerate(zip(claims, self.inside[node.index], strict=True)):
             reached = seen[:, i].nonzero().flatten().tolist()
@@ -310,11 +310,13 @@ class _Poisoned:
                 same(node, f"axis {self.axis}, position {i} by a border sees", claimed, theirs)
         return compared
 
-    def _summed_up(self, node: Node, claims: list[Hull], field: Any) -> None:
-        """The field of all positions, as it is printed: the largest hull, the first one's start."""
+    def _summed_up(self, node: Node, claims: list[Hull | None], field: Any) -> None:
+        """The field of all positions, as it is printed: the largest hull, output 0's start."""
         if isinstance(field, AxisField):
-            same(node, f"axis {self.axis}, size", field.size, max(v - u + 1 for u, v in claims))
-            same(node, f"axis {self.axis}, start", field.start, claims[0][0])
+            largest = max(claim[1] - claim[0] + 1 for claim in claims if claim)
+            same(node, f"axis {self.axis}, size", field.size, largest)
+            start = claims[0][0] if claims[0] else None
+            same(node, f"axis {self.axis}, start", field.start, start)
 
 
 def _hull(state: AxisField | Uneven, i: int) -> Hull | None:

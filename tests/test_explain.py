@@ -184,7 +184,8 @@ def field_figures(row: Row) -> dict[str, Any]:
     for word, field in zip(words(len(along)), along, strict=True):
         if isinstance(field, AxisField):
             found[f"receptive field size, {word}"] = field.size
-            found[f"receptive field start, {word}"] = field.start
+            if field.start is not None:  # output 0 sees something
+                found[f"receptive field start, {word}"] = field.start
             found[f"receptive field stride, {word}"] = field.stride
     return found
 

@@ -175,6 +175,35 @@ def test_json_tells_why_a_field_is_unknown() -> None:
     assert last["receptive_field"]["unknown"] == "no output position sees the input"
 
 
+UNSEEN = """
+input: [1, 50]
+layers:
+  - maxpool: {kernel: 2, stride: 3, dilation: 2}
+  - convtranspose: {name: up, out: 1, kernel: 2, stride: 3, padding: 1, dilation: 2}
+"""
+
+
+def test_every_format_says_that_a_field_has_no_start(tmp_path: Path) -> None:
+    path = tmp_path / "unseen.yaml"
+    path.write_text(UNSEEN)
+    field = json.loads(good("table", str(path), "-f", "json"))["layers"][1]["receptive_field"]
+    assert field == {
+        "size": [3], "stride": [1], "start": [None], "aligned": True, "uniform": False
+    }  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(good("table", str(path), "-f", "csv"))))
+    assert [row["receptive_field_start_w"] for row in rows] == ["0", ""]
+    table = good("table", str(path), "-c", "name,receptive_field,rf_start")
+    assert re.search(r"^up +3 +none$", table, re.MULTILINE)
+    assert "RF start none: output 0 sees nothing of the input." in table
+    assert "none" not in good("table", str(path), "-c", "name,receptive_field")
+    for name in ("terminal", "markdown"):
+        text = good("explain", str(path), "up", "-f", name)
+        assert "eceptive field start, width: none, output 0 sees nothing of the input" in text
+    [one] = json.loads(good("explain", str(path), "up", "-f", "json"))["layers"]
+    assert one["receptive_field_without_start"] == ["width"]
+    assert one["receptive_field"][0]["forward"][-1]["start"] is None
+
+
 def test_json_writes_large_integers_as_strings() -> None:
     totals = document(huge(batch=3))["totals"]
     assert totals["mult_adds"] == str(3 * 10**10 * 10**6 * 9 * 10**6)

@@ -264,14 +264,19 @@ class Grower:
         return self.builder.finish([Output(f"out{i}", end) for i, end in enumerate(ends)])
 
 
-def expected(seen: Seen) -> tuple[int, int, bool, bool] | None:
-    """Size, start, aligned, uniform; None where no position sees anything."""
+def expected(seen: Seen) -> tuple[int, int | None, bool, bool] | None:
+    """Size, start, aligned, uniform; None where no position sees anything.
+
+    There is no start where the first position sees nothing.
+    """
     hulls = [hull for i in range(seen.count) if (hull := seen.hull(i))]
     if not hulls:
         return None
     size = max(hi - lo + 1 for lo, hi in hulls)
     aligned = len(seen.strides) == 1
-    return size, hulls[0][0], aligned, aligned and is_uniform(seen, min(seen.strides))
+    opening = seen.hull(0)
+    start = opening[0] if opening else None
+    return size, start, aligned, aligned and is_uniform(seen, min(seen.strides))
 
 
 def is_uniform(seen: Seen, stride: Fraction) -> bool:
@@ -420,6 +425,67 @@ def test_outputs_that_see_nothing() -> None:
         shape=(1, 8),
     )
     assert isinstance(last_field(graph)[0], Unknown)
+
+
+GAPS = ("convtranspose", {"out": 1, "kernel": 1, "stride": 3})  # outputs 1, 2, 4, 5 ... are empty
+
+
+UNSEEN: list[tuple[list[tuple[str, dict[str, Any]]], AxisField]] = [
+    (  # 3i - 1 and 3i + 1 are reached from input i, 0 is not
+        [
+            ("maxpool", {"kernel": 2, "stride": 3, "dilation": 2}),
+            ("convtranspose", {"out": 1, "kernel": 2, "stride": 3, "padding": 1, "dilation": 2}),
+        ],
+        AxisField(3, 1, None, True, False),
+    ),
+    (
+        [GAPS, ("slice", {"axis": 1, "start": 1})],
+        AxisField(1, Fraction(1, 3), None, True, False),
+    ),
+    (  # positions 3, 4, 5 ... of the gaps: the first sees input 1
+        [
+            GAPS,
+            ("slice", {"axis": 1, "start": 1}),
+            ("relu", {}),
+            ("slice", {"axis": 1, "start": 2}),
+        ],
+        AxisField(1, Fraction(1, 3), 1, True, False),
+    ),
+    (  # 1 and 2 of the gaps, 2 and 3, 3 and 4 ...
+        [GAPS, ("slice", {"axis": 1, "start": 1}), ("maxpool", {"kernel": 2, "stride": 1})],
+        AxisField(1, Fraction(1, 3), None, True, False),
+    ),
+    (  # 1 to 3, 4 to 6, ...
+        [GAPS, ("slice", {"axis": 1, "start": 1}), ("maxpool", {"kernel": 3, "stride": 3})],
+        AxisField(1, 1, 1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("layers", "field"), UNSEEN)
+def test_where_output_0_sees_nothing_there_is_no_start(
+    layers: list[tuple[str, dict[str, Any]]], field: AxisField
+) -> None:
+    assert last_field(graph_of(*layers, shape=(1, 50))) == (field,)
+
+
+def test_a_branch_that_sees_something_gives_a_start() -> None:
+    """Output 1 of the one is empty, of the other it sees input 1."""
+    builder = GraphBuilder("branches")
+    x = builder.input((1, 9))
+    gaps = builder.add(KINDS["convtranspose"](out=1, kernel=1, stride=3), [x], "gaps").tensor()
+    empty = builder.add(KINDS["slice"](axis=1, start=1, stop=10), [gaps], "empty").tensor()
+    for other, start in ((x, 0), (empty, None)):
+        name = f"with node {other.node}"
+        joined = builder.add(KINDS["concat"](), [empty, other], name)
+        [field] = fields(receptive_fields_of(builder)[joined.index])
+        assert isinstance(field, AxisField)
+        assert field.start == start
+
+
+def receptive_fields_of(builder: GraphBuilder) -> list[Any]:
+    last = builder.nodes[-1]
+    return receptive_fields(Graph("", builder.nodes, builder.root, [Output("out", last.tensor())]))
 
 
 def test_a_product_of_gates_alone_sees_nothing_that_is_followed() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from command import bad, good, run
 from test_ops_contract import ROWS
-from test_receptive_field import Grower
+from test_receptive_field import UNSEEN, Grower, graph_of
 from torch import nn
 
 import archcalc.workers
@@ -201,6 +201,26 @@ def two_branches():
     every += [builder.add(KINDS["conv"](out=2, kernel=3, padding=1), [x], "same").tensor()]
     joined = builder.add(KINDS["add"](), every, "joined").tensor()
     return builder.finish([Output("out", joined)])
+
+
+@pytest.mark.parametrize(("layers", "field"), UNSEEN)
+def test_where_output_0_sees_nothing_no_gradient_reaches_a_start(layers, field):
+    graph = graph_of(*layers, shape=(1, 50))
+    start = "none" if field.start is None else field.start
+    for found in check_fields(graph, receptive_fields(graph)):
+        assert found.reached == f"size {field.size}, stride {field.stride}, start {start}"
+        assert found.agrees
+
+
+def test_a_start_that_is_not_there_is_wrong():
+    graph = graph_of(*UNSEEN[0][0], shape=(1, 50))
+    states = receptive_fields(graph)
+    [uneven] = states[-1]
+    states[-1] = (uneven._replace(field=uneven.field._replace(start=0)),)
+    [found] = check_fields(graph, states)
+    assert (found.stated, found.reached) == (
+        "size 3, stride 1, start 0", "size 3, stride 1, start none"
+    )  # fmt: skip
 
 
 def test_a_stride_of_one_branch_is_wrong():

@@ -257,7 +257,7 @@ def test_windows_are_taken_and_refused_as_by_pytorch() -> None:
 @pytest.mark.slow
 def test_many_windows_are_taken_and_refused_as_by_pytorch() -> None:
     """All differences that are listed occur, and no others."""
-    assert compared(iter(range(8_000))) == {None, *DIFFERENCES}
+    assert compared(iter(range(5_000))) == {None, *DIFFERENCES}
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.field_way import Path, axes_of, axis_words, field_step, paths
-from archcalc.analysis.receptive_field import Unknown
+from archcalc.analysis.receptive_field import AxisField, Unknown
 from archcalc.formula import Derived, Sum, constant, formula
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Derivation(NamedTuple):
 class Explanation(NamedTuple):
     """All derivations of one layer, block or network.
 
-    `unknown` are the reasons why its receptive field is unknown along some axis or all.
+    `unknown` are the reasons why its receptive field is unknown along some axis or all,
+    `without_start` the axes along which it has no start, as output 0 sees nothing of the input.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Explanation(NamedTuple):
     derivations: tuple[Derivation, ...]
     paths: tuple[Path, ...]
     unknown: tuple[str, ...]
+    without_start: tuple[str, ...]
 
 
 def explain(analysis: Analysis, name: str | None = None) -> Iterator[Explanation]:
@@ -77,7 +79,14 @@ def _explanation(row: Row, whole_path: bool) -> Explanation:
         tuple(derivations),
         tuple(paths(row)) if whole_path else (),
         tuple(dict.fromkeys(one.reason for one in row.receptive_field if isinstance(one, Unknown))),
+        tuple(_without_start(row)),
     )
+
+
+def _without_start(row: Row) -> Iterator[str]:
+    for (word, _), field in zip(axes_of(row), row.receptive_field, strict=False):
+        if isinstance(field, AxisField) and field.start is None:
+            yield word
 
 
 def _derivation(quantity: str, derived: Derived) -> Derivation:
@@ -277,4 +286,5 @@ def _field_step(row: Row, node: Node) -> Iterator[Derivation]:
             yield _derivation(f"{quantity}, {word}", derived)
         yield _derivation(f"receptive field size, {word}", step.size)
         yield _derivation(f"receptive field stride, {word}", step.stride)
-        yield _derivation(f"receptive field start, {word}", step.start)
+        if step.start is not None:
+            yield _derivation(f"receptive field start, {word}", step.start)

@@ -34,11 +34,14 @@ if TYPE_CHECKING:
 
 
 class FieldStep(NamedTuple):
-    """A layer's field along one axis; `taps` are positions on its inputs that it follows from."""
+    """A layer's field along one axis; `taps` are positions on its inputs that it follows from.
+
+    It has no start where output 0 sees nothing.
+    """
 
     size: Derived
     stride: Derived
-    start: Derived
+    start: Derived | None
     taps: dict[str, Derived]
 
 
@@ -50,7 +53,7 @@ class Step(NamedTuple):
     text: str
     size: int
     stride: Any
-    start: int
+    start: int | None
 
 
 class Path(NamedTuple):
@@ -131,7 +134,8 @@ def _recurrence(part: _Part) -> FieldStep | None:
     if window is None:
         field = _field(field)
         r, j, a = field.size, field.stride, field.start
-        return FieldStep(formula("r")(r=r), formula("j")(j=j), formula("a")(a=a), {})
+        start = None if a is None else formula("a")(a=a)
+        return FieldStep(formula("r")(r=r), formula("j")(j=j), start, {})
     if not isinstance(window, Sliding) or isinstance(field, Uneven):
         return None
     values = {**window.numbers(), "r": field.size, "j": field.stride, "a": field.start}
@@ -156,13 +160,15 @@ def _union(parts: Sequence[_Part]) -> FieldStep:
 
 def _hull(parts: Sequence[_Part], after: Along) -> FieldStep:
     """What the position that sees furthest sees, through its taps on each input."""
-    first, widest = (after.first, after.widest) if isinstance(after, Uneven) else (0, 0)
+    widest = after.widest if isinstance(after, Uneven) else 0
     taps: dict[str, Derived] = {}
     span = _span(parts, widest, taps)
-    opening = span if first == widest else _span(parts, first, taps)
+    start = None
+    if _field(after).start is not None:
+        start = (span if widest == 0 else _span(parts, 0, taps)).first
     along, window = parts[0]
     stride = formula("j")(j=along.stride) if window is None else next_stride(along, window)
-    return FieldStep(span, stride, opening.first, taps)
+    return FieldStep(span, stride, start, taps)
 
 
 def _span(parts: Sequence[_Part], i: int, taps: dict[str, Derived]) -> Span:
@@ -218,7 +224,7 @@ def _end(part: _Part, track: Track, t: int, label: str, side: str) -> Derived:
     named = str.maketrans("ht", "lu" if side == "lo" else "hv")
     if isinstance(part.along, AxisField):
         own = "a" if side == "lo" else eq.END.source
-        values = {"a": part.along.start, "r": part.along.size, "j": track.advance}
+        values = {"a": part.along.first, "r": part.along.size, "j": track.advance}
         source = eq.MOVED.source.replace("h", own)
     else:
         source = eq.MOVED.source if track.period == 1 else eq.REPEATED.source
@@ -305,9 +311,8 @@ def _forward(analysis: Analysis, path: list[Node], axis: int) -> Iterator[Step]:
             return
         size, stride, start, _ = step
         if size.symbols() != "r":
-            yield Step(
-                node.path, size.symbols(), size.text(), size.number, stride.number, start.number
-            )
+            own = None if start is None else start.number
+            yield Step(node.path, size.symbols(), size.text(), size.number, stride.number, own)
 
 
 def _recurrent(windows: Sequence[tuple[Node, Any]]) -> Iterator[Step]:

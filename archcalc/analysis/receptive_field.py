@@ -2,7 +2,8 @@
 
 Per axis a field has a size (the largest hull over output positions, borders and holes ignored), a
 stride (input positions between neighbouring outputs; a fraction where needed) and a start (the
-first input index seen by output 0; negative inside padding). For a chain of sliding windows these
+first input index seen by output 0; negative inside padding; none where output 0 sees nothing,
+as it may between the inputs of a transposed convolution). For a chain of sliding windows these
 are the recurrences of Araujo, Norris & Sim 2019 ("Computing Receptive Fields of Convolutional
 Neural Networks", Distill), equations 1 to 4. Here every position's hull is followed, as sequences
 that repeat with a period, so that transposed convolutions, adaptive pooling and branches whose
@@ -41,14 +42,21 @@ LARGEST = 2**62
 class AxisField(NamedTuple):
     """The receptive field along one axis.
 
-    `aligned` is False where branches' strides disagree, `uniform` False where positions differ.
+    `start` is None where output 0 sees nothing, `aligned` False where branches' strides disagree,
+    `uniform` False where positions differ.
     """
 
     size: int
     stride: int | Fraction
-    start: int
+    start: int | None
     aligned: bool = True
     uniform: bool = True
+
+    @property
+    def first(self) -> int:
+        """The start of a field that all positions have alike."""
+        assert self.start is not None
+        return self.start
 
 
 class Unknown(NamedTuple):
@@ -91,13 +99,12 @@ class Track(NamedTuple):
 class Uneven(NamedTuple):
     """Several tracks, one for each slope, and the field they make.
 
-    `first` is the first output position that sees anything, `widest` the one that sees furthest.
+    `widest` is the output position that sees furthest.
     """
 
     tracks: tuple[Track, ...]
     stride: int | Fraction
     field: AxisField | Unknown
-    first: int = 0
     widest: int = 0
 
 
@@ -259,7 +266,8 @@ def tracks_of(along: AxisField | Uneven) -> tuple[Track, ...]:
 
 
 def _bounded(field: AxisField) -> AxisField | Unknown:
-    if field.start > -LARGEST and field.start + field.size < LARGEST and field.stride < LARGEST:
+    first = field.first
+    if first > -LARGEST and first + field.size < LARGEST and field.stride < LARGEST:
         return field
     return TOO_LARGE
 
@@ -318,7 +326,7 @@ def _unite(parts: list[Along], count: int, effort: Effort) -> Along:
     evens = [part for part in known if isinstance(part, AxisField)]
     stride = known[0].stride
     if len(evens) == len(known) and all(even.stride == stride for even in evens):
-        first = min(even.start for even in evens)
+        first = min(even.first for even in evens)
         last = max(eq.end(even.start, even.size) for even in evens)
         return AxisField(eq.extent(first, last), stride, first)
     return _settle(count, [track for part in known for track in tracks_of(part)], stride, effort)
@@ -386,11 +394,12 @@ def _uneven(
     hulls = [(i, *hull) for i in _telling(period, count) if (hull := _union_at(tracks, i))]
     if not hulls:
         return Uneven(tracks, stride, BLIND)
-    opening, start, _ = hulls[0]
+    opening = _union_at(tracks, 0)
     widest, first, last = max(hulls, key=lambda hull: hull[2] - hull[1])
     aligned = len(tracks) == 1
+    start = opening[0] if opening else None
     field = AxisField(eq.extent(first, last), stride, start, aligned, uniform=False)
-    return Uneven(tracks, stride, field, opening, widest)
+    return Uneven(tracks, stride, field, widest)
 
 
 def _telling(period: int, count: int) -> list[int]:

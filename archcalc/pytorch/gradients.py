@@ -447,8 +447,8 @@ def _words(along: Along) -> str:
     return _triple(field.size, field.stride, field.start)
 
 
-def _triple(size: int, stride: Any, start: int) -> str:
-    return f"size {size}, stride {stride}, start {start}"
+def _triple(size: int, stride: Any, start: int | None) -> str:
+    return f"size {size}, stride {stride}, start {'none' if start is None else start}"
 
 
 def _seen(i: int, hull: tuple[int, int] | None) -> str:
@@ -471,7 +471,9 @@ def _reached(target: Target, axis: int, first: int, hulls: Hulls) -> str:
         return "the next position reaches nothing"
     size = max(hull[1] - hull[0] + 1 for hull in hulls[:count] if hull)
     advance = again[0] - one[0]
-    return _triple(size, Fraction(advance, period), one[0] - first * advance // period)
+    opening = hulls[0]  # of a position that sees what output 0 sees, whole periods further on
+    start = opening[0] - first * advance // period if opening else None
+    return _triple(size, Fraction(advance, period), start)
 
 
 def _first_wrong(graph: Graph, states: Sequence[State], wrong: Found) -> Found:

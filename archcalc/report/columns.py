@@ -91,7 +91,10 @@ def _field(name: str) -> Callable[[Row], str]:
 def _axis(axis: Any, name: str) -> str:
     if axis is None:
         return "all"
-    return str(getattr(axis, name)) if isinstance(axis, AxisField) else "?"
+    if not isinstance(axis, AxisField):
+        return "?"
+    value = getattr(axis, name)
+    return "none" if value is None else str(value)
 
 
 def _paper(row: Row, key: str) -> str:

@@ -84,6 +84,14 @@ def _terminal(one: Explanation) -> Iterator[str]:
     for reason in one.unknown:
         yield ""
         yield f"  receptive field unknown: {reason}"
+    if one.without_start:
+        yield ""
+        yield f"  {_without_start(one)}"
+
+
+def _without_start(one: Explanation) -> str:
+    along = " and ".join(one.without_start)
+    return f"receptive field start, {along}: none, output 0 sees nothing of the input"
 
 
 def _equation(derivation: Derivation) -> str:
@@ -104,7 +112,7 @@ def _terminal_path(path: Path) -> Iterator[str]:
             step.layer,
             f"{step.text} = {number(step.size)}",
             f"stride {step.stride}",
-            f"start {step.start}",
+            f"start {'none' if step.start is None else step.start}",
         )
         for step in path.forward
     ]
@@ -142,6 +150,9 @@ def _markdown(one: Explanation) -> Iterator[str]:
     for reason in one.unknown:
         yield ""
         yield f"Receptive field unknown: {escaped(reason)}."
+    if one.without_start:
+        yield ""
+        yield f"{_without_start(one).capitalize()}."
 
 
 def _markdown_path(path: Path) -> Iterator[str]:
@@ -278,6 +289,7 @@ def _record(one: Explanation) -> dict[str, Any]:
             for path in one.paths
         ],
         "receptive_field_unknown": list(one.unknown),
+        "receptive_field_without_start": list(one.without_start),
     }
 
 

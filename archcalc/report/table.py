@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc import words
-from archcalc.analysis.receptive_field import Unknown
+from archcalc.analysis.receptive_field import AxisField, Unknown
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
 from archcalc.packages import imported
@@ -328,6 +328,8 @@ def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line
     if "receptive_field" in shown:
         notes.append("RF: receptive field.")
         notes += _unknown_fields(lines)
+    if "rf_start" in shown and any(map(_has_no_start, lines)):
+        notes.append("RF start none: output 0 sees nothing of the input.")
     if "share" in shown:
         notes.append("Share: of the Mult-Adds.")
     if "times" in shown:
@@ -341,6 +343,12 @@ def _caption(analysis: Analysis, columns: Sequence[Column], lines: Sequence[Line
         notes.append("A block's row sums its layers.")
     if notes:
         yield " ".join(notes)
+
+
+def _has_no_start(line: Line) -> bool:
+    return any(
+        isinstance(axis, AxisField) and axis.start is None for axis in line.row.receptive_field
+    )
 
 
 def _unknown_fields(lines: Sequence[Line]) -> list[str]:
