@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.tools.accounts import Reconciliation
     from archcalc.pytorch.model import Network
     from archcalc.pytorch.verify import Verification
+    from archcalc.spec.library import OnError
     from archcalc.spec.model import Spec
 
 
@@ -142,35 +143,51 @@ def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
 # Printed figures, and paths.
 
 
-def reproduce(network: str | Spec | None = None, *, specs: Sequence[str] = ()) -> list[Verdict]:
+def reproduce(
+    network: str | Spec | None = None,
+    *,
+    specs: Sequence[str] = (),
+    on_error: OnError | None = None,
+) -> list[Verdict]:
     """Verdicts on what papers print of a network, each cell and each claim.
 
     Those of its spec (of a file with several networks those about this one, unless the file itself
     is asked for), then what other specs have about it; of all networks if none is given. Raises
-    NetworkNotFound, or SpecError where a cell names what is not there.
+    NetworkNotFound, or SpecError where a cell names what is not there; errors of specs that were
+    not asked for go to `on_error` if it is given, and these specs are left out.
     """
     if network is None:
-        return [one for found in reproduce_all(specs=specs).values() for one in found]
+        every = reproduce_all(specs=specs, on_error=on_error)
+        return [one for found in every.values() for one in found]
     if not isinstance(network, str):
-        return list(_about(network, specs))
+        return list(_about(network, specs, on_error))
     if library.is_path(network) and "#" not in network:
         return list(_whole(library.read(network, printed=True), specs))
-    return list(_about(library.find(network, specs), specs))
+    return list(_about(library.find(network, specs), specs, on_error))
 
 
-def reproduce_all(*, specs: Sequence[str] = ()) -> dict[str, list[Verdict]]:
-    """The verdicts of every spec that has printed figures, by the spec's name."""
+def reproduce_all(
+    *, specs: Sequence[str] = (), on_error: OnError | None = None
+) -> dict[str, list[Verdict]]:
+    """The verdicts of every spec that has printed figures, by the spec's name.
+
+    A spec with an error is left out if `on_error` is given, which gets the error.
+    """
     from archcalc.analysis.published import verdicts
 
-    every = library.networks(specs, on_error=_raised, printed=True)
-    files = {spec.file: spec for spec in every}
+    told = on_error or _raised
+    every = library.networks(specs, on_error=told, printed=True)
+    files = {spec.file: spec for spec in every if spec.published or spec.claims}
     resolve = _resolver(specs, every)
+    found = {}
     with collector_paused():
-        found = {
-            spec.name: list(verdicts(spec.published, spec.claims, resolve(spec), spec.published))
-            for spec in files.values()
-            if spec.published or spec.claims
-        }
+        for spec in files.values():
+            try:
+                judged = list(verdicts(spec.published, spec.claims, resolve(spec), spec.published))
+            except ArchcalcError as error:
+                told(error)
+            else:
+                found[spec.name] = judged
     return dict(sorted(found.items()))
 
 
@@ -196,7 +213,7 @@ def _whole(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     yield from verdicts(spec.published, spec.claims, resolve, spec.published)
 
 
-def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
+def _about(spec: Spec, specs: Sequence[str], on_error: OnError | None) -> Iterator[Verdict]:
     """The verdicts about one network: of its own file, then of the others."""
     from archcalc.analysis.published import about, verdicts
 
@@ -207,16 +224,22 @@ def _about(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
     if spec.variant is not None:
         own = about(names, *own)
     yield from verdicts(*own, resolve(spec), whole.published)
-    for other in library.mentioning(names, specs):
-        if other.file != spec.file:
-            said = about(names, other.published, other.claims)
-            yield from verdicts(*said, resolve(other), other.published)
+    for other in library.mentioning(names, specs, on_error):
+        if other.file == spec.file:
+            continue
+        said = about(names, other.published, other.claims)
+        try:
+            yield from list(verdicts(*said, resolve(other), other.published))
+        except ArchcalcError as error:
+            (on_error or _raised)(error)
 
 
 PRINTED = frozenset({"params", "mult_adds", "flops", "depth", *QUOTED})
 
 
-def printed_of(analysis: Analysis, *, specs: Sequence[str] = ()) -> list[Verdict]:
+def printed_of(
+    analysis: Analysis, *, specs: Sequence[str] = (), on_error: OnError | None = None
+) -> list[Verdict]:
     """Verdicts on what is printed of a whole network: its costs and accuracies, by all specs."""
     from archcalc.analysis.published import about, of_network
 
@@ -225,7 +248,7 @@ def printed_of(analysis: Analysis, *, specs: Sequence[str] = ()) -> list[Verdict
         return []
     names = set(library.names(spec))
     resolve = _resolver(specs)
-    others = library.mentioning(names, specs)
+    others = library.mentioning(names, specs, on_error)
     found: list[Verdict] = []
     for one in (library.with_printed(spec), *(one for one in others if one.file != spec.file)):
         tables, _ = about(names, one.published, ())
@@ -356,7 +379,7 @@ def verify_all(
     input: Sequence[int] | None = None,  # noqa: A002 - the option's name
     specs: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
-    on_error: Callable[[ArchcalcError], None] | None = None,
+    on_error: OnError | None = None,
 ) -> tuple[int, Iterator[Verification | ArchcalcError]]:
     """How many networks some requests stand for, and their verifications as they come.
 

@@ -286,10 +286,12 @@ def test_list_shows_every_network() -> None:
 
 def test_list_goes_by_year_and_says_what_is_broken(tmp_path: Path, tiny: str) -> None:
     (tmp_path / "broken.yaml").write_text("layers: {")
+    (tmp_path / "unfit.yaml").write_text(TINY.replace("kernel: 3", "kernel: 9"))
     ran = run("list", "--specs", str(tmp_path), "-f", "json")
-    assert ran.code == 0
-    assert ran.err.startswith("error: ")
-    assert "broken.yaml:" in ran.err
+    assert ran.code == 2
+    broken, unfit = ran.err.splitlines()
+    assert broken.startswith(f"error: {tmp_path}/broken.yaml:")
+    assert unfit.startswith(f"error: {tmp_path}/unfit.yaml:2:45: layer only: kernel: ")
     listed = json.loads(ran.out)["networks"]
     assert [one["name"] for one in listed].count("tiny") == 1
     years = [one["paper"].get("year", "") for one in listed]

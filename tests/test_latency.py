@@ -296,28 +296,92 @@ def test_a_roof_is_measured_once(own_cache: Path, monkeypatch: pytest.MonkeyPatc
     assert len(measured) == 1
     roofline.roof(machine._replace(threads=99), device, torch.float32)
     assert len(measured) == 2
-    [file] = (own_cache / "archcalc").iterdir()
-    assert len(json.loads(file.read_text())) == 2
+    assert len(list((own_cache / "archcalc").rglob("*.json"))) == 2
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": 1}', '{"KEY": [1.0, "x", 2.0]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[1]", "{", '{"a": 1}', '{"key": "KEY", "roof": [1.0, "x", 2.0]}', '"roof"', "\udcff\0",
+        '{"key": "KEY", "roof": [1.0, 2.0', '{"key": "KEY", "roof": {"a": 1}}', "[" * 200_000,
+        '{"key": "another", "roof": [1.0, 2.0, 3.0]}', '{"key": "KEY", "roof": [1e999, 1.0, 1.0]}',
+        '{"key": "KEY", "roof": [' + "9" * 5000 + "]}",
+    ],
+    ids=range(13),
+)  # fmt: skip
 def test_a_broken_cache_is_measured_again(own_cache: Path, text: str) -> None:
     device = torch.device("cpu")
-    machine = latency.machine(QUICK, device)
-    file = own_cache / "archcalc" / f"roofline-{roofline.VERSION}.json"
+    machine = latency.machine(QUICK, device)._replace(load=0.0)
+    file = roofline._path(roofline._key(machine))
+    assert file is not None
+    assert own_cache in file.parents
     file.parent.mkdir(parents=True)
-    file.write_text(text.replace("KEY", roofline._key(machine)))
+    file.write_bytes(text.replace("KEY", roofline._key(machine)).encode(errors="surrogateescape"))
     assert roofline.roof(machine, device, torch.float32) == Roof(1e10, 1e10, 1e-6)
 
 
-def test_a_cache_that_cannot_be_written_is_no_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "base", ["file", "file/none", "proc", "pipe"], ids=["file", "below", "kernel", "pipe"]
+)
+def test_a_cache_that_cannot_be_used_is_no_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/self" if base == "proc" else str(tmp_path / base))
     device = torch.device("cpu")
-    roofline.roof(latency.machine(QUICK, device), device, torch.float32)
+    machine = latency.machine(QUICK, device)._replace(load=0.0)
+    if base == "pipe":  # to open it would wait for ever
+        path = roofline._path(roofline._key(machine))
+        assert path is not None
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+    assert roofline.roof(machine, device, torch.float32) == Roof(1e10, 1e10, 1e-6)
+
+
+@pytest.mark.parametrize("home", ["", "~", "relative", None])
+def test_a_user_without_a_home_has_no_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    """As in a container that runs as a user whom its /etc/passwd does not know."""
+
+    def unknown(_: object) -> None:
+        raise KeyError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.delenv("HOME")
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    for base in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", base)
+        device = torch.device("cpu")
+        machine = latency.machine(QUICK, device)._replace(load=0.0)
+        assert roofline.roof(machine, device, torch.float32) == Roof(1e10, 1e10, 1e-6)
+        assert roofline._path("key") is None
+    assert os.listdir(tmp_path) == []
+
+
+def test_roofs_kept_at_the_same_time_are_all_kept(own_cache: Path) -> None:
+    """What another process has written since this one looked is still there."""
+    device = torch.device("cpu")
+    machine = latency.machine(QUICK, device)._replace(load=0.0)
+
+    def measured(*_: object) -> Roof:
+        if measured.others:  # type: ignore[attr-defined]
+            others, measured.others = measured.others, ()  # type: ignore[attr-defined]
+            for other in others:
+                roofline.roof(other, device, torch.float32)
+        return Roof(1e10, 1e10, 1e-6)
+
+    many = [machine._replace(threads=threads) for threads in range(1, 9)]
+    measured.others = many[1:]  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(roofline, "measured", measured)
+        roofline.roof(many[0], device, torch.float32)
+        patch.setattr(roofline, "measured", lambda *_: pytest.fail("measured again"))
+        for one in many:
+            roofline.roof(one, device, torch.float32)
+    assert len(list(own_cache.rglob("*.json"))) == 8
 
 
 @pytest.mark.slow
@@ -478,7 +542,11 @@ def test_runs_that_cannot_be_are_no_saved_runs(tmp_path: Path, changes: dict[str
         '{"runs": []}',
         '{"runs": [{}]}',
         '{"runs": [{"network": "a"}]}',
+        '{"runs": ' + "9" * 5000 + "}",
+        '{"runs": [{"network": "a"}]',
+        "{\0}",
         pytest.param("[" * 200_000, id="deep"),
+        pytest.param('{"runs":' + "[" * 200_000, id="deep below"),
     ],
 )
 def test_other_files_are_no_saved_runs(tmp_path: Path, text: str) -> None:
@@ -488,6 +556,19 @@ def test_other_files_are_no_saved_runs(tmp_path: Path, text: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert "expected runs that 'archcalc profile --save' kept, received" in ran.err
     assert run("runs", str(tmp_path / "none.json")).code == 2
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "."])
+def test_what_never_ends_is_no_saved_run(device: str) -> None:
+    ran = run("runs", device)
+    assert (ran.code, ran.out) == (2, "")
+    assert "received no JSON" in ran.err or "Is a directory" in ran.err
+
+
+def test_saved_runs_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiling, "LARGEST_FILE", 2**20)
+    (tmp_path / "a.json").write_text('{"runs": [' + " " * 2**20)
+    assert "a.json: expected at most 1 MiB, received more" in run("runs", f"{tmp_path}/a.json").err
 
 
 def test_compare_says_how_mult_adds_and_time_agree() -> None:

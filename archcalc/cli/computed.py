@@ -32,6 +32,7 @@ from archcalc.cli.options import (
     how_long,
 )
 from archcalc.cli.streams import (
+    Complaints,
     analyses_of,
     check_asked,
     check_targets,
@@ -156,8 +157,12 @@ def report(
     chosen = chosen_format(None, output, tuple(study.FORMATS))
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
     known = {one.spec.network: one.spec for one in analyses if one.spec}
-    verdicts = {name: judged(spec, specs=specs or ()) for name, spec in known.items()}
+    errors = Complaints()
+    verdicts = {
+        name: judged(spec, specs=specs or (), on_error=errors) for name, spec in known.items()
+    }
     write(study.pieces(analyses, chosen, verdicts), output)
+    errors.exit()
 
 
 def list_networks(
@@ -184,14 +189,16 @@ def list_networks(
     from archcalc.spec import library
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    errors = Complaints()
     if networks:
         analyses = [one for name in networks for one in analyze_all(name, specs=specs or ())]
     else:
-        found = library.networks(specs or (), on_error=complain)
-        analyses = [analyze(spec) for spec in found]
+        found = library.networks(specs or (), on_error=errors)
+        analyses = list(errors.left_out(analyze, found))
         analyses.sort(key=lambda one: one.spec.paper.get("year", "") if one.spec else "")
     keys = [key.strip() for key in columns.split(",")] if columns else None
     write_tables([listing(analyses, keys)], chosen, output, exact)
+    errors.exit()
 
 
 def reproduce(
@@ -214,11 +221,13 @@ def reproduce(
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     check_asked("reproduce", networks, every)
+    errors = Complaints()
     if networks:
-        found = {name: judged(name, specs=specs or ()) for name in networks}
+        found = {name: judged(name, specs=specs or (), on_error=errors) for name in networks}
     else:
-        found = reproduce_all(specs=specs or ())
+        found = reproduce_all(specs=specs or (), on_error=errors)
     write_tables(verdicts.tables(found, every, chosen), chosen, output, exact=True)
+    errors.exit()
     if any(one.problem for some in found.values() for one in some):
         raise typer.Exit(1)
 
@@ -272,7 +281,8 @@ def compare(
         require("torch", "compare --device")
         check_built(dtype)
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
-    printed = [printed_of(one, specs=specs or ()) for one in analyses]
+    errors = Complaints()
+    printed = [printed_of(one, specs=specs or (), on_error=errors) for one in analyses]
     rows = [Compared(*pair) for pair in zip(analyses, printed, strict=True)]
     comparison(rows, keys, sort)  # refused before anything is measured
     code = 0
@@ -285,6 +295,7 @@ def compare(
     write_tables(tables + ([together] if together else []), chosen, output, exact)
     if code:
         raise typer.Exit(code)
+    errors.exit()
 
 
 def _measured(rows: Sequence[Compared], options: tuple[Any, ...]) -> tuple[list[Compared], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,8 +21,11 @@ def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
 def complete_network(incomplete: str) -> list[str]:
     """Networks' names."""
     from archcalc.api import networks
+    from archcalc.errors import ArchcalcError
 
-    return beginning(incomplete, networks())
+    with suppress(ArchcalcError):  # of a directory of specs: the command says so when it is run
+        return beginning(incomplete, networks())
+    return []
 
 
 def complete_dtype(incomplete: str) -> list[str]:

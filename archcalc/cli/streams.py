@@ -263,14 +263,30 @@ def complain(error: ArchcalcError) -> None:
 
 
 class Complaints:
-    """Errors on stderr that leave the rest as it is, but for the exit code."""
+    """Errors on stderr, each once, that leave the rest as it is, but for the exit code."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.said: set[str] = set()
 
     def __call__(self, error: ArchcalcError) -> None:
-        self.came = True
-        complain(error)
+        if str(error) not in self.said:
+            complain(error)
+        self.said.add(str(error))
+
+    def left_out(self, get: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """What `get` makes of each item, without those that it refuses."""
+        for item in items:
+            try:
+                made = get(item)
+            except ArchcalcError as error:
+                self(error)
+            else:
+                yield made
+
+    def exit(self) -> None:
+        """End the command with exit code 2 if there were any."""
+        if self.said:
+            raise SystemExit(2)
 
 
 def names(specs: Sequence[str], on_error: Callable[[ArchcalcError], None]) -> list[str]:

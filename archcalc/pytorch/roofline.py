@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from archcalc.pytorch.devices import Machine
 
-VERSION = 3  # 1 had no TF32 on CUDA; 2 had calls of a ReLU, and CUDA by the host's clock
+VERSION = 4  # 1 had no TF32 on CUDA; 2 calls of a ReLU, CUDA by the host's clock; 3 one file
 AMPERE = 8  # major compute capability
 SECONDS = 0.1  # for each of the three, a round
 ROUNDS = 3
@@ -67,26 +68,31 @@ class Roof(NamedTuple):
 
 def roof(machine: Machine, device: torch.device, dtype: torch.dtype) -> Roof:
     """The device's roof: from the cache, or measured and put there if nothing disturbed that."""
-    path, key = _path(), _key(machine)
-    known = _known(path)
-    if key in known:
-        return Roof(*known[key])
+    key = _key(machine)
+    path = _path(key)
+    known = _known(path, key) if path else None
+    if known:
+        return known
     watch = Watch()
     found = measured(device, dtype)
-    if machine._replace(load=max(machine.load, watch.load())).is_busy:
-        return found
-    known[key] = list(found)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(str(path), [json.dumps(known, indent=1)])
-    except (OSError, OutputError):
-        pass  # a cache that can't be written is measured again
+    busy = machine._replace(load=max(machine.load, watch.load())).is_busy
+    if path and not busy and (path.is_file() or not path.exists()):  # nor into a pipe
+        with suppress(OSError, OutputError):  # what can't be kept is measured again
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(str(path), [json.dumps({"key": key, "roof": found})])
     return found
 
 
-def _path() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "archcalc" / f"roofline-{VERSION}.json"
+def _path(key: str) -> Path | None:
+    """Where a roof is kept: a file of its own, for several processes may write at the same time.
+
+    None where there is no place for caches: the user has no home.
+    """
+    name = f"{sha256(key.encode()).hexdigest()[:16]}.json"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # so XDG's specification says
+        base = "" if os.environ.get("HOME") == "" else os.path.expanduser("~/.cache")
+    return Path(base, "archcalc", f"roofline-{VERSION}", name) if os.path.isabs(base) else None
 
 
 def _key(machine: Machine) -> str:
@@ -95,18 +101,19 @@ def _key(machine: Machine) -> str:
     return " | ".join(map(str, parts))
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _known(path: Path, key: str) -> Roof | None:
+    """The roof that is kept there; None where nothing is, or something else."""
+    if not path.is_file():
+        return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {
-        key: values
-        for key, values in found.items()
-        if isinstance(values, list) and len(values) == 3 and all(_is_rate(one) for one in values)
-    }
+        with path.open("rb") as stream:
+            found = json.loads(stream.read(2**16))
+        numbers = found["roof"] if found["key"] == key else []
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return None
+    if isinstance(numbers, list) and len(numbers) == 3 and all(map(_is_rate, numbers)):
+        return Roof(*numbers)
+    return None
 
 
 def _is_rate(value: object) -> bool:

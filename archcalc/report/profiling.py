@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BOUNDS = ("arithmetic", "memory", "overhead", "neither")
 MOST = 0.9  # of the time: the layers whose medians' certainty is told
+LARGEST_FILE = 2**28  # bytes: every shipped network's samples take a tenth of it
 EXCEEDED = 1.1  # times its roof: more than the roof's own uncertainty explains
 ENDED = {
     "precise": "",
@@ -171,8 +172,7 @@ def load(path: str) -> list[Saved]:
     """The runs of a file that `save` wrote; raises OutputError for another."""
     wanted = "runs that 'archcalc profile --save' kept"
     try:
-        with open(path, encoding="utf-8") as stream:
-            found = json.load(stream)
+        found = json.loads(_json_text(path))
     except OSError as error:
         raise OutputError(f"can't read {received(path, 1000)}: {error.strerror or error}") from None
     except (ValueError, RecursionError):
@@ -184,6 +184,22 @@ def load(path: str) -> list[Saved]:
     if not runs:
         raise OutputError(f"{path}: expected {wanted}, received other JSON")
     return runs
+
+
+def _json_text(path: str) -> bytes:
+    """What stands in a file; raises ValueError where it begins otherwise than saved runs do.
+
+    Most other files, and devices that never end, are told by that.
+    """
+    with open(path, "rb") as stream:
+        head = stream.read(2**16)
+        if not head.lstrip().startswith(b"{"):
+            raise ValueError(path)
+        data = head + stream.read(LARGEST_FILE - len(head) + 1)
+    if len(data) > LARGEST_FILE:
+        most = f"{LARGEST_FILE // 2**20} MiB"
+        raise OutputError(f"{path}: expected at most {most}, received more")
+    return data
 
 
 _OF_MACHINE: dict[str, type] = {

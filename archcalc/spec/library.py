@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from archcalc.spec.model import Spec
 
+    OnError = Callable[[ArchcalcError], None]
+
 VARIABLE = "ARCHCALC_SPECS"
 SUFFIXES = (".yaml", ".yml")
 
@@ -136,13 +138,26 @@ def names(spec: Spec) -> list[str]:
     return [plain(spec.network), *map(plain, aliases)]
 
 
-def mentioning(wanted: Collection[str], specs: Sequence[str] = ()) -> Iterator[Spec]:
-    """The specs, with what papers print, whose text holds one of these (plain) names."""
+def mentioning(
+    wanted: Collection[str], specs: Sequence[str] = (), on_error: OnError | None = None
+) -> Iterator[Spec]:
+    """The specs, with what papers print, whose text holds one of these (plain) names.
+
+    A file that is no spec is left out if `on_error` is given, which gets the error.
+    """
     for directory in directories(specs):
         for path in _files(directory):
             text = _text(path)
-            if text is not None and any(name in plain(text) for name in wanted):
-                yield parse(text, _told(path), printed=True)
+            if text is None or not any(name in plain(text) for name in wanted):
+                continue
+            try:
+                spec = parse(text, _told(path), printed=True)
+            except ArchcalcError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+            else:
+                yield spec
 
 
 def _named(name: str, places: list[str]) -> Spec | None:
@@ -187,8 +202,9 @@ def _candidates(wanted: str, directory: str) -> Iterator[tuple[str, str]]:
     paths = sorted(_files(directory), key=lambda path: (-_likeness(wanted, path), path))
     for path in paths:
         stem = os.path.splitext(os.path.basename(path))[0]
-        text = _text(path)
-        if text is not None and (wanted in plain(text) or wanted == plain(stem)):
+        named = wanted == plain(stem)
+        text = reader.read_file(path) if named else _text(path)
+        if text is not None and (named or wanted in plain(text)):
             yield path, text
 
 
@@ -208,13 +224,29 @@ def _text(path: str) -> str | None:
 
 
 def _files(directory: str) -> list[str]:
-    names = sorted(os.listdir(directory))
-    return [os.path.join(directory, name) for name in names if name.lower().endswith(SUFFIXES)]
+    """The specs in a directory; a pipe or a directory of that name is none."""
+    try:
+        with os.scandir(directory) as entries:
+            paths = [
+                os.path.join(directory, entry.name)
+                for entry in entries
+                if entry.name.lower().endswith(SUFFIXES) and _may_be_read(entry)
+            ]
+    except OSError as error:
+        place = received(directory, 1000)
+        raise NetworkNotFound(f"can't read the directory {place}: {error.strerror}") from None
+    return sorted(paths)
+
+
+def _may_be_read(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_symlink():
+        return entry.is_file()
+    return os.path.isfile(entry.path) or not os.path.exists(entry.path)  # to nothing: an error
 
 
 def networks(
     specs: Sequence[str] = (),
-    on_error: Callable[[ArchcalcError], None] | None = None,
+    on_error: OnError | None = None,
     *,
     printed: bool = False,
 ) -> list[Spec]:
