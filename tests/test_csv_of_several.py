@@ -146,6 +146,12 @@ def test_reproduce() -> None:
     assert_same_figures(text, document["figures"])
 
 
+def test_reproduce_without_printed_figures_has_a_heading(specs: str) -> None:
+    text, document = both("reproduce", "sound", "--specs", specs)
+    assert document["figures"] == []
+    assert list(pd.read_csv(io.StringIO(text))["verdict"]) == []
+
+
 def test_paths() -> None:
     text, document = both("paths", "resnet20")
     assert_same_figures(text, document["lengths"])
@@ -191,6 +197,15 @@ def test_profile_and_runs(tmp_path: Path) -> None:
     assert list(frame["median"]) == [one["median"] for one in saved]
     text, document = both("runs", kept, kept)
     assert_same_figures(text, document["runs"])
+
+
+def test_profile_by_layer(tmp_path: Path, specs: str) -> None:
+    kept = tmp_path / "runs.json"
+    quick = ("--budget", "0.01", "--warmup", "0", "--save", str(kept))
+    text = good("profile", "sound", "video", "--specs", specs, *quick, "-f", "csv")
+    saved = json.loads(kept.read_text())["runs"]
+    layers = [{"network": one["network"], **layer} for one in saved for layer in one["layers"]]
+    assert_same_figures(text, layers)
 
 
 def test_pandas_has_one_set_of_columns(specs: str) -> None:

@@ -103,20 +103,26 @@ def to_csv(table: Table, exact: bool) -> Iterator[str]:
         return csv_pieces(table.records())
     keys = [column.key for column in table.columns]
     heads = [c.heading if keys.count(c.key) > 1 else c.key for c in table.columns]
-    return csv_pieces(
+    records = (
         {head: one.get(row) for head, one in zip(heads, table.columns, strict=True)}
         for row in table.rows
     )
+    return csv_pieces(records, heads)
 
 
-def csv_pieces(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of CSV, headed by the first record's keys, which every record has in this order."""
+def csv_pieces(records: Iterable[Mapping[str, Any]], columns: Iterable[str] = ()) -> Iterator[str]:
+    """Lines of CSV under one heading: `columns`, or the first record's keys.
+
+    Every record has these keys in this order; without records `columns` stand alone.
+    """
     import csv
     import io
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    heads: list[str] = []
+    heads = list(dict.fromkeys(columns))
+    if heads:
+        writer.writerow(map(_csv_value, heads))
     for record in records:
         if not heads:
             heads = list(record)
@@ -126,6 +132,7 @@ def csv_pieces(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield stream.getvalue()
         stream.seek(0)
         stream.truncate()
+    yield stream.getvalue()
 
 
 def _csv_value(value: Any) -> Any:
