@@ -70,6 +70,10 @@ def build(
     input_shape: InputOption = None,
     dtype: Annotated[str, typer.Option("--dtype", help="Type of the weights.")] = "float32",
     seed: Annotated[int, typer.Option("--seed", help="Of the first weights.")] = 0,
+    optimize: Annotated[
+        bool,
+        typer.Option("--optimize", help="Fold layers of ONNX into each other; tensors are lost."),
+    ] = False,
     specs: SpecsOption = None,
 ) -> None:  # fmt: skip
     """A network as a PyTorch model, in a file."""
@@ -81,11 +85,12 @@ def build(
     start_torch("build")
     from archcalc.pytorch import export
     from archcalc.pytorch.model import build as built
-    from archcalc.report.writers import save_file
 
     chosen = export.format_of(output, format_name)
-    model = built(analyses[0].graph, dtype=dtype, seed=seed)
-    save_file(output, lambda path: export.FORMATS[chosen](model, path))
+    export.check_optimize(chosen, optimize)
+    graph = analyses[0].graph
+    model = built(graph, dtype=dtype, seed=seed)
+    export.save(model, graph, output, chosen, optimize=optimize)
 
 
 def _is_onnx(output: str, format_name: str | None) -> bool:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
 from archcalc import words
-from archcalc.errors import OutputError, did_you_mean, received
+from archcalc.errors import OutputError, SettingError, did_you_mean, received
 from archcalc.packages import imported
 from archcalc.pytorch.counters import quiet
+from archcalc.report.writers import save_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Iterator
 
+    from archcalc.graph import Graph
     from archcalc.pytorch.model import Network
 
 SUFFIXES = {".pt": "state-dict", ".pth": "state-dict", ".pt2": "pt2", ".onnx": "onnx"}
+FORMATS = ("state-dict", "pt2", "onnx")
+MOST_BYTES = 2**31 - 2**24  # of tensors in an ONNX file, which can have 2 GiB: others lie beside it
 
 
 def format_of(path: str, name: str | None) -> str:
@@ -39,9 +44,34 @@ def format_of(path: str, name: str | None) -> str:
     )
 
 
+def save(
+    model: Network, graph: Graph, path: str, name: str | None = None, *, optimize: bool = False
+) -> None:
+    """Write the model of a graph to a file, whole or not at all, in the format named or its suffix's.
+
+    ONNX has every tensor of the spec by its name; with `optimize`, tensors and layers are folded
+    into each other. Raises OutputError where the file can't be written, and leaves the old one.
+    """
+    chosen = format_of(path, name)
+    check_optimize(chosen, optimize)
+    if chosen == "onnx":
+        save_onnx(model, graph, path, optimize=optimize)
+    elif chosen == "pt2":
+        save_file(path, lambda temporary: save_program(model, temporary))
+    else:
+        save_file(path, lambda temporary: save_state_dict(model, temporary))
+
+
+def check_optimize(name: str, optimize: bool) -> None:
+    """Raises SettingError where a format can't be optimized."""
+    if optimize and name != "onnx":
+        raise SettingError(f"--optimize: expected the format onnx, received {name}")
+
+
 def save_state_dict(model: Network, path: str) -> None:
     """Weights and buffers by their names, for `load_state_dict`."""
-    torch.save(model.state_dict(), path)
+    with _opened(path) as stream:
+        torch.save(model.state_dict(), stream)
 
 
 def exported(model: Network) -> torch.export.ExportedProgram:
@@ -73,18 +103,89 @@ def _check_names(model: Network) -> None:
 
 def save_program(model: Network, path: str) -> None:
     """A program of torch.export, for `torch.export.load`."""
-    torch.export.save(exported(model), path)
+    program = exported(model)
+    with _opened(path) as stream, quiet():
+        torch.export.save(program, stream)
 
 
-def save_onnx(model: Network, path: str) -> None:
-    """ONNX with one input `x`; raises PackageError where its packages are missing."""
+def save_onnx(model: Network, graph: Graph, path: str, *, optimize: bool = False) -> None:
+    """ONNX with the spec's tensors and names; raises PackageError where its packages are missing.
+
+    Tensors that are too large for one file lie in a second one beside it, FILE.data.
+    """
     for package in ("onnx", "onnxscript"):
         imported(package, "ONNX")
-    with quiet():
-        program: Any = torch.onnx.export(
-            exported(model), dynamo=True, verbose=False, input_names=["x"], external_data=False
+    from archcalc.pytorch import onnx_file
+
+    made = onnx_file.network(model, graph, onnx_file.Templates(_dtype(model)))
+    size = sum(tensor.nbytes for tensor in made.tensors.values())
+    if size <= MOST_BYTES:
+        whole = [onnx_file.optimized(made)] if optimize else onnx_file.pieces(made)
+        save_file(path, lambda temporary: _write(temporary, whole))
+        return
+    if optimize:
+        raise SettingError(
+            f"--optimize: expected a network of at most {MOST_BYTES:,} bytes of weights, "
+            f"received one of {size:,}"
         )
-        program.save(path, external_data=False)
+    _save_beside(made, path)
+
+
+def _save_beside(made: Any, path: str) -> None:
+    """ONNX in two files, both written before one of them is in its place."""
+    from archcalc.pytorch import onnx_file
+
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OutputError(
+            f"expected a file, beside which the weights find their place, received {received(path)}"
+        )
+    data = os.path.realpath(path) + ".data"
+    whole = onnx_file.outside(made, os.path.basename(data))
+
+    def both(temporary: str) -> None:
+        _write(temporary, onnx_file.contents(made.tensors.values()))
+        save_file(path, lambda file: _write(file, whole))
+
+    save_file(data, both)
+
+
+def _write(path: str, parts: Iterable[Any]) -> None:
+    with open(path, "wb") as stream:
+        stream.writelines(parts)
+
+
+class _Sink:
+    """A file for PyTorch's own writer, which ends the process where a write fails.
+
+    So none fails: the first error is kept, and what comes after it is dropped.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.error: BaseException | None = None
+
+    def write(self, data: Any) -> int:
+        if self.error is None:
+            try:
+                self.stream.write(data)
+            except BaseException as error:  # noqa: BLE001 - an interruption, too, is raised later
+                self.error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing: the stream is flushed when it is closed."""
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """A file for PyTorch to write to; what went wrong meanwhile is raised afterwards."""
+    with open(path, "wb") as stream:
+        sink = _Sink(stream)
+        try:
+            yield sink
+        finally:
+            if sink.error is not None:
+                raise sink.error
 
 
 def _dtype(model: Network) -> torch.dtype:
@@ -93,10 +194,3 @@ def _dtype(model: Network) -> torch.dtype:
 
 def _device(model: Network) -> torch.device:
     return next((one.device for one in model.parameters()), torch.device("cpu"))
-
-
-FORMATS: dict[str, Callable[[Network, str], None]] = {
-    "state-dict": save_state_dict,
-    "pt2": save_program,
-    "onnx": save_onnx,
-}
