@@ -358,3 +358,56 @@ def _without_names(reason: str, graph: Graph) -> str:
     short = re.sub(r"(can't take a longer axis): .*", r"\1", reason)
     words = ["a layer" if word in paths else word for word in short.split(" ")]
     return re.sub(r"\b\d[\d,]*", "N", " ".join(words))
+
+
+# ONNX: what the file holds, and gives.
+
+
+def check_onnx(graph: Graph, templates: Any = None) -> None:
+    """An exported file has the spec's tensors, names and shapes, and gives what the model gives.
+
+    A layer whose values are too large to compare, or infinite, is not held against the evaluator.
+    """
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    from archcalc.pytorch import onnx_file
+
+    network = pytorch.build(graph).eval()
+    made = onnx_file.network(network, graph, templates or onnx_file.Templates(torch.float32))
+    program = onnx.ModelProto.FromString(b"".join(onnx_file.pieces(made)))
+    onnx.checker.check_model(program, full_check=True)
+    check_tensors(graph, program)
+    x = torch.rand(BATCH + 1, *network.input_shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = network(x)
+    wanted = list(wanted.values()) if isinstance(wanted, dict) else [wanted]
+    found = ReferenceEvaluator(program).run(None, {program.graph.input[0].name: x.numpy()})
+    for output, ours, theirs in zip(graph.outputs, wanted, found, strict=True):
+        node = graph.nodes[output.tensor.node]
+        same(node, "output", (BATCH + 1, *output.tensor.shape), theirs.shape)
+        near = torch.allclose(ours, torch.from_numpy(theirs), rtol=1e-3, atol=1e-3, equal_nan=True)
+        same(node, "values", True, near or bool((ours.abs() > MODERATE).any()))
+
+
+def check_tensors(graph: Graph, program: Any) -> None:
+    """The tensors of an ONNX file are the graph's: their names, shapes and number."""
+    ours = {
+        f"{node.path.replace('/', '.')}.{one.name}": one.shape
+        for node in graph.layers
+        for one in node.op.parameters(node.facts.inputs)
+        if not (node.shared_with and one.trainable)
+    }
+    theirs = {one.name: tuple(one.dims) for one in program.graph.initializer}
+    last = graph.nodes[-1]
+    same(last, "tensors in the file", ours, theirs)
+    takes, gives = program.graph.input, program.graph.output
+    same(last, "outputs", [one.name for one in graph.outputs], [one.name for one in gives])
+    shapes = [graph.input.facts.outputs[0], *(one.tensor.shape for one in graph.outputs)]
+    stated = [["batch", *map(int, shape)] for shape in shapes]
+    same(last, "axes", stated, [axes(one) for one in (*takes, *gives)])
+
+
+def axes(value: Any) -> list[Any]:
+    """The axes of an input or output of an ONNX file: numbers, and names where they may vary."""
+    return [one.dim_param or one.dim_value for one in value.type.tensor_type.shape.dim]

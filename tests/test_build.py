@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from typing import Any
 
@@ -343,28 +342,6 @@ def test_l2norm_divides_by_the_length_of_each_positions_vector() -> None:
     assert module(torch.zeros(1, 3, 1, 1)).eq(0).all()  # of nothing, nothing
 
 
-@pytest.mark.slow
-def test_a_detector_in_onnx(tmp_path: Any) -> None:
-    if importlib.util.find_spec("onnxscript") is None:
-        pytest.skip("onnxscript is not installed")
-    import onnx
-    from onnx.reference import ReferenceEvaluator
-
-    spec, file = tmp_path / "detector.yaml", tmp_path / "detector.onnx"
-    spec.write_text(DETECTOR)
-    small = (3, 12, 16)  # the evaluator chooses among 64 anchors at most
-    assert run("build", str(spec), "--input", "3x12x16", "-o", str(file)).code == 0
-    program = onnx.load(str(file))
-    onnx.checker.check_model(program)
-    model = archcalc.build(str(spec), input=small).eval()
-    x = random(3, *small)
-    found = ReferenceEvaluator(program).run(None, {"x": x.numpy()})
-    with torch.no_grad():
-        wanted = list(model(x).values())
-    for one, other in zip(found, wanted, strict=True):
-        torch.testing.assert_close(torch.from_numpy(one), other, rtol=1e-3, atol=1e-3)
-
-
 NESTED = """
 input: [2, 3, 4]
 blocks:
@@ -690,26 +667,6 @@ def test_torch_compile_takes_it_in_one_graph(network: str) -> None:
     x = random(2, *model.input_shape)
     with torch.no_grad():
         torch.testing.assert_close(compiled(x), model(x))
-
-
-def test_onnx(tmp_path: Any) -> None:
-    path = tmp_path / "lenet5.onnx"
-    ran = run("build", "lenet5", "-o", str(path))
-    if importlib.util.find_spec("onnxscript") is None:
-        assert ran.code == 2
-        assert "expected the package onnx" in ran.err
-        assert not path.exists()
-        return
-    assert (ran.code, ran.out) == (0, "")
-    import onnx
-    from onnx.reference import ReferenceEvaluator
-
-    program = onnx.load(str(path))
-    onnx.checker.check_model(program)
-    model = archcalc.build("lenet5").eval()
-    x = random(3, 1, 32, 32)
-    [found] = ReferenceEvaluator(program).run(None, {"x": x.numpy()})
-    torch.testing.assert_close(torch.from_numpy(found), model(x).detach(), rtol=1e-4, atol=1e-3)
 
 
 def test_a_state_dict_in_a_file(tmp_path: Any) -> None:

@@ -98,6 +98,25 @@ def test_receptive_fields_by_back_propagation() -> None:
     assert compared > left_out.total(), left_out
 
 
+@pytest.mark.slow
+def test_an_onnx_file_has_the_tensors_and_gives_the_values() -> None:
+    """All are translated together: starting to takes longer than a layer."""
+    onnx_file = pytest.importorskip("archcalc.pytorch.onnx_file")
+    pytest.importorskip("onnxscript")
+    graphs: list[Graph] = []
+
+    @drawn(40)
+    @given(RANDOM)
+    def draw(source: random.Random) -> None:
+        graphs.append(checks.graph_of(draw_spec(source, SMALL)))
+
+    draw()
+    templates = onnx_file.Templates(torch.float32)
+    templates.learn(graphs)
+    for graph in graphs:
+        checks.check_onnx(graph, templates)
+
+
 @drawn(150)
 @given(RANDOM)
 def test_a_spec_with_one_word_changed_is_refused_or_right(source: random.Random) -> None:

@@ -308,7 +308,7 @@ class Network(NamedTuple):
 
 
 def network(model: nn.Module, graph: Graph, templates: Templates) -> Network:
-    """A built model in ONNX. Its weights are not copied; a layer that shares them names the owner's."""
+    """A built model in ONNX. Weights are not copied; a layer that shares them names the owner's."""
     state = {
         name: one
         for name, one in model.state_dict(keep_vars=True).items()
@@ -327,7 +327,7 @@ def network(model: nn.Module, graph: Graph, templates: Templates) -> Network:
     whole = helper.make_model(
         made, opset_imports=opsets, producer_name="archcalc", ir_version=templates.ir_version
     )
-    return Network(whole, {name: state[name].detach() for name in first.values()})
+    return Network(whole, {name: state[name] for name in first.values()})
 
 
 def _described(name: str, kind: int, sizes: Sequence[int]) -> onnx.ValueInfoProto:
@@ -360,7 +360,7 @@ def outside(made: Network, file: str) -> Iterator[Any]:
 def contents(tensors: Iterable[Tensor]) -> Iterator[Any]:
     """The bytes of tensors."""
     for one in tensors:
-        yield one.cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+        yield one.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 Field = tuple[list[Any], int]  # its bytes in parts, and how many they are
