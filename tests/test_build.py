@@ -712,7 +712,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Any, monkeypatch: pytest.M
             stream.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(export.FORMATS, "state-dict", fails)
+    monkeypatch.setattr(export, "save_state_dict", fails)
     ran = run("build", "lenet5", "-o", str(path))
     assert (ran.code, path.read_bytes()) == (2, b"precious")
     assert list(tmp_path.iterdir()) == [path]

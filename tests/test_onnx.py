@@ -9,6 +9,7 @@ import pytest
 import random_checks as checks
 import torch
 from command import bad, good
+from test_build import DETECTOR, NESTED
 
 import archcalc
 from archcalc.pytorch import export
@@ -34,18 +35,16 @@ layers:
   - conv: {out: 2, kernel: 1}
 """
 
-# Two outputs, of which one is a layer in the middle, another's weights, parts applied twice, and
-# an output that has the name of another layer.
+# Three outputs: a layer in the middle, one that changes nothing, and one that has the name of
+# another layer; and another's weights.
 WOVEN = """
-input: [2, 3, 4]
-blocks:
-  twice: {layers: [linear: {name: fc, out: 5}, dropout, sigmoid]}
+input: [4]
 layers:
   - linear: {name: first, out: 4}
-  - linear: {name: again, weights: first}
-  - dropout
+  - linear: {name: again, out: 4, weights: first}
+  - dropout: {name: kept}
   - identity: {name: apart}
-outputs: [first, {dropped: dropout1}, {apart: again}]
+outputs: [first, {from: kept, name: dropped}, {from: again, name: apart}]
 """
 
 
@@ -94,19 +93,15 @@ def test_optimize_is_for_onnx() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", [FOLDED, WOVEN, "detector", "lenet5", "zfnet-deconv"])
-def test_it_gives_what_the_model_gives(text: str) -> None:
-    checks.check_onnx(graph_of(text))
-
-
-def graph_of(text: str) -> Graph:
-    if "\n" in text:
-        return checks.graph_of(text)
-    if text == "detector":
-        from test_build import DETECTOR
-
-        return checks.graph_of(DETECTOR.replace("input: [3, 24, 32]", "input: [3, 12, 16]"))
-    return archcalc.analyze(text).graph
+def test_it_gives_what_the_model_gives() -> None:
+    """With parts applied several times, in each other; and a choice among 64 anchors."""
+    texts = [FOLDED, WOVEN, NESTED, DETECTOR.replace("input: [3, 24, 32]", "input: [3, 12, 16]")]
+    graphs = [checks.graph_of(text) for text in texts]
+    graphs += [archcalc.analyze(name).graph for name in ("lenet5", "zfnet-deconv")]
+    templates = onnx_file.Templates(torch.float32)
+    templates.learn(graphs)
+    for graph in graphs:
+        checks.check_onnx(graph, templates)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def format_of(path: str, name: str | None) -> str:
 def save(
     model: Network, graph: Graph, path: str, name: str | None = None, *, optimize: bool = False
 ) -> None:
-    """Write the model of a graph to a file, whole or not at all, in the format named or its suffix's.
+    """Write a graph's model to a file, whole or not at all, in the format named or its suffix's.
 
     ONNX has every tensor of the spec by its name; with `optimize`, tensors and layers are folded
     into each other. Raises OutputError where the file can't be written, and leaves the old one.

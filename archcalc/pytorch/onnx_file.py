@@ -413,4 +413,5 @@ def optimized(made: Network) -> bytes:
 
     whole = ModelProto.FromString(b"".join(pieces(made)))
     with quiet():
-        return optimizer.optimize(whole).SerializeToString()
+        folded: bytes = optimizer.optimize(whole).SerializeToString()
+    return folded
