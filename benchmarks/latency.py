@@ -19,6 +19,7 @@ import archcalc
 from archcalc.pytorch.devices import BUSY, Watch
 from archcalc.pytorch.latency import Options, Prepared, settled
 from archcalc.pytorch.timing import Series, Timing
+from archcalc.report.figures import percent
 from archcalc.report.profiling import duration
 
 NETWORKS = (
@@ -44,8 +45,8 @@ def main() -> None:
         for theirs in others[: len(ways)]:
             off = own.median / theirs.median - 1
             agree &= abs(off) <= within or not own.differs_from(theirs)
-            columns += [duration(theirs.median), f"{100 * off:+.1f}%"]
-        gap = f"{100 * (summed / whole - 1):+.1f}%" if name in SUMMED else ""
+            columns += [duration(theirs.median), percent(off, "+.1f")]
+        gap = percent(summed / whole - 1, "+.1f") if name in SUMMED else ""
         rows.append([*columns, "yes" if agree else "NO", gap])
     compared = [heading for way in ways for heading in (way, "difference")]
     headings = ("network", "archcalc", *compared, "agree", "sum of layers")

@@ -1314,7 +1314,7 @@ def test_a_cuda_report_shows_what_launching_costs(monkeypatch: pytest.MonkeyPatc
     assert not any("mean of" in note for note in table.caption)
     caption = "\n".join(profiling.layer_table(one).caption)
     assert (
-        "Layers add up to 1.40 ms, a forward pass takes 1.40 ms (+0.0%), "
+        "Layers add up to 1.40 ms, a forward pass takes 1.40 ms (0.0%), "
         "replayed as a CUDA graph 50.0 µs (+2700.0%)." in caption
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc import words
 from archcalc.errors import ColumnError, one_line, received
 from archcalc.report.columns import COLUMNS, Column
-from archcalc.report.figures import figure
+from archcalc.report.figures import figure, rounded
 from archcalc.report.profiling import (
     busy,
     duration,
@@ -96,7 +96,7 @@ class _Figure(NamedTuple):
         if value != "" and self.column.key == "latency":
             return duration(value)
         if value != "" and self.column.key == "throughput":
-            return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+            return rounded(value, ",.1f" if value < 1000 else ",.0f")
         return figure(self.column, value, exact)
 
 
@@ -291,7 +291,7 @@ AGREES = 1.5  # a factor between the ratios of Mult-Adds and of time that is not
 
 def times(ratio: float) -> str:
     """A ratio as a person reads it: 27.2x, 0.0368x; three digits."""
-    return f"{ratio:.3g}x" if ratio < 1000 else f"{ratio:,.0f}x"
+    return rounded(ratio, ".3g" if ratio < 1000 else ",.0f") + "x"
 
 
 # Below the table.
@@ -350,11 +350,11 @@ def _said(one: _Figure, row: Compared, first: Compared) -> str:
     if not ratio or ratio == 1:
         return ""
     word, factor = (one.more, ratio) if ratio > 1 else (one.less, 1 / ratio)
-    if f"{factor:.3g}" == "1":
+    if rounded(factor, ".3g") == "1":
         return ""
     heading = one.column.heading
     name = heading if heading in ("Mult-Adds", "FLOPs") else heading.lower()
-    many = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
+    many = rounded(factor, ",.0f" if factor >= 100 else ".3g")
     return f"{many}x {word} {name}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import one_line
 from archcalc.ops.base import AXIS_WORDS
+from archcalc.report.figures import rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.writers import escaped, json_pieces, latex
 
@@ -28,7 +29,7 @@ def number(value: Any) -> str:
     """A derived number: exact if whole, else to four digits."""
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{float(value):.4g}"
+    return rounded(float(value), ".4g")
 
 
 def as_text(explanations: Iterable[Explanation], format: str) -> str:  # noqa: A002

@@ -19,10 +19,21 @@ def figure(column: Column, value: Any, exact: bool) -> str:
     if column.style == "bytes":
         return f"{value:,}" if exact else prefixed(value, "B")
     if column.style == "ratio":
-        return f"{value:.2f}"
+        return rounded(value, ".2f")
     if column.style == "share":
-        return f"{100 * value:.1f}%"
+        return percent(value, ".1f")
     return argument(value)
+
+
+def rounded(value: float, form: str) -> str:
+    """A number by a format such as `.1f`, `,.0f`, `.3g` or `+,`; what comes to zero has no sign."""
+    text = format(value, form)
+    return text.lstrip("+-") if not text.strip("+-0.,e") else text
+
+
+def percent(share: float, form: str) -> str:
+    """A share in percent: 0.123 is 12.3% by `.1f`, and +12.3% by `+.1f`."""
+    return rounded(100 * share, form) + "%"
 
 
 def argument(value: Any) -> str:
@@ -35,14 +46,14 @@ def argument(value: Any) -> str:
 def prefixed(value: int, unit: str = "") -> str:
     """Three significant digits and a prefix: 34944 is 34.9 K. Numbers below 1000 stay exact."""
     if value >= 10**21:
-        return f"{value:.2e} {unit}".rstrip()
+        return f"{rounded(value, '.2e')} {unit}".rstrip()
     power, scaled = 0, float(value)
     while round(scaled, 2 - _digits(scaled)) >= 1000 and power < len(PREFIXES) - 1:
         scaled, power = scaled / 1000, power + 1
     if power == 0:
         return f"{value} {unit}".rstrip()
     places = max(0, 2 - _digits(scaled))
-    return f"{scaled:.{places}f} {PREFIXES[power]}{unit}"
+    return f"{rounded(scaled, f'.{places}f')} {PREFIXES[power]}{unit}"
 
 
 def _digits(scaled: float) -> int:

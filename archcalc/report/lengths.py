@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.analysis.path_counts import CUT, EXACT_LENGTH
 from archcalc.analysis.paths import main_outputs
 from archcalc.report.columns import Column
+from archcalc.report.figures import rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table, title
 
@@ -105,8 +106,8 @@ def _sentences(found: Paths) -> Iterator[str]:
     if not found.exact:
         yield (
             f"Paths through more than {EXACT_LENGTH:,} branches are not counted one by one: shares "
-            f"are right to nine digits, lengths with less than {CUT:g} of the paths of the "
-            "commonest are left out."
+            f"are right to nine digits, lengths with less than {rounded(CUT, 'g')} of the paths of "
+            "the commonest are left out."
         )
     if found.expected_bodies is not None:
         yield (
@@ -148,7 +149,7 @@ def decimal(value: Fraction | float) -> str:
     """A number as a person reads it: whole ones exact, others to four digits."""
     if value == int(value):
         return f"{int(value):,}"
-    return f"{round(value):,}" if value >= 10_000 else f"{float(value):.4g}"
+    return f"{round(value):,}" if round(value) >= 10_000 else rounded(float(value), ".4g")
 
 
 def power_of_ten(log10: float) -> str:
@@ -157,7 +158,7 @@ def power_of_ten(log10: float) -> str:
     Such numbers may be far beyond what a float can hold.
     """
     power = int(log10 // 1)
-    digits, _, shift = f"{10 ** (log10 - power):.2e}".partition("e")
+    digits, _, shift = rounded(10 ** (log10 - power), ".2e").partition("e")
     return f"{digits}e{power + int(shift)}"
 
 

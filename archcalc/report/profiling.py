@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import OutputError, one_line, received
 from archcalc.report.columns import Column
+from archcalc.report.figures import percent, rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table, title
 from archcalc.report.writers import write_file
@@ -87,16 +88,16 @@ def duration(seconds: float) -> str:
 
 def _three(value: float) -> str:
     if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+        return rounded(value, ",.0f")
+    return rounded(value, ".1f" if value >= 10 else ".2f")
 
 
 def busy(machine: Machine) -> Iterator[str]:
     """A word on other work that ran beside the measurement."""
     if machine.is_busy and machine.device == "cpu":
         yield (
-            f"Other work kept the cores {100 * machine.load:.0f}% busy meanwhile: times may be far "
-            "too long, however sure they look."
+            f"Other work kept the cores {percent(machine.load, '.0f')} busy meanwhile: times may "
+            "be far too long, however sure they look."
         )
 
 
@@ -250,7 +251,7 @@ def _saved_columns(first: Mapping[tuple[Any, ...], Saved]) -> tuple[Column, ...]
         base = first[run.task]
         if run is base:
             return ""
-        return f"{run.median / base.median:.3g}x{_doubt(run, base)}"
+        return f"{rounded(run.median / base.median, '.3g')}x{_doubt(run, base)}"
 
     return (
         Column("network", "Network", "text", lambda run: run.network, ""),
@@ -295,7 +296,7 @@ def _half_interval(run: Saved) -> str:
 
     if run.runs < FEWEST:
         return "unknown"
-    return f"{100 * (run.high - run.low) / 2 / run.median:.1f}%"
+    return percent((run.high - run.low) / 2 / run.median, ".1f")
 
 
 def _machine_name(machine: Mapping[str, Any]) -> str:
@@ -334,7 +335,7 @@ def _column(key: str, heading: str, get: Callable[[Profiled], Any], style: str =
 def uncertainty(timing: Timing) -> str:
     """Half the median's interval, in percent of it."""
     share = timing.uncertainty
-    return f"{100 * share:.1f}%" if share < 10 else "unknown"
+    return percent(share, ".1f") if share < 10 else "unknown"
 
 
 def _between(pair: tuple[float, float]) -> str:
@@ -370,7 +371,7 @@ def _notes(one: Profiled) -> Iterator[str]:
     if one.latency.replay is not None:
         extra = one.latency.forward.median - one.latency.replay.median
         share = max(extra, 0) / one.latency.forward.median
-        yield f"{one.name}: launching takes {100 * share:.0f}% of the eager time."
+        yield f"{one.name}: launching takes {percent(share, '.0f')} of the eager time."
 
 
 # Layer by layer.
@@ -428,7 +429,7 @@ def _layer_columns(with_roof: bool) -> Iterator[Column]:
 
 
 def _roof_share(row: _Layer) -> str:
-    return "" if row.roof is None else f"{100 * row.roof:.0f}%"
+    return "" if row.roof is None else percent(row.roof, ".0f")
 
 
 def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[str]:
@@ -454,7 +455,7 @@ def _layer_notes(one: Profiled, rows: Sequence[_Layer], shown: int) -> Iterator[
 
 def _beside(total: float, timing: Timing) -> str:
     """A median, and how far a sum is from it."""
-    return f"{duration(timing.median)} ({100 * (total / timing.median - 1):+.1f}%)"
+    return f"{duration(timing.median)} ({percent(total / timing.median - 1, '+.1f')})"
 
 
 def _layers_known(one: Profiled) -> Iterator[str]:
@@ -472,8 +473,8 @@ def _layers_known(one: Profiled) -> Iterator[str]:
         reached, worst = reached + layer.seconds, max(worst, layer.timing.uncertainty)
         if reached >= MOST * total:
             break
-    most = f"{100 * MOST:.0f}%"
-    yield f"The medians of layers that take {most} of it are known to {100 * worst:.1f}%."
+    most = percent(MOST, ".0f")
+    yield f"The medians of layers that take {most} of it are known to {percent(worst, '.1f')}."
 
 
 def _shares(rows: Sequence[_Layer]) -> Iterator[str]:
@@ -481,7 +482,7 @@ def _shares(rows: Sequence[_Layer]) -> Iterator[str]:
     parts = {
         bound: sum(row.seconds for row in rows if row.bound == bound) / total for bound in BOUNDS
     }
-    said = ", ".join(f"{100 * share:.0f}% {bound}" for bound, share in parts.items())
+    said = ", ".join(f"{percent(share, '.0f')} {bound}" for bound, share in parts.items())
     yield f"Of the time, layers bound by: {said}."
     if parts["neither"]:
         yield "Neither: below 10% of the roof, the layer's code is far from what the device can do."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.tools import TOOLS
 from archcalc.report.columns import Column
+from archcalc.report.figures import rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table, title
 from archcalc.report.verdicts import Heading
@@ -93,7 +94,7 @@ def _exact(count: int) -> str:
 
 
 def _signed(count: int) -> str:
-    return f"{count:+,}" if count else "0"
+    return rounded(count, "+,")
 
 
 def _optional(count: int | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
 from archcalc.errors import one_line
 from archcalc.report.columns import Column
+from archcalc.report.figures import percent, rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table
 
@@ -156,9 +157,9 @@ def shown(value: Any, printed: str = "") -> str:
     if isinstance(value, tuple):
         return "x".join(map(str, value))
     if printed.endswith("%") and not isinstance(value, bool):
-        return f"{100 * float(value):.4g}%"
+        return percent(float(value), ".4g")
     if isinstance(value, Fraction) and value.denominator != 1:
-        return f"{float(value):.4g}"
+        return rounded(float(value), ".4g")
     return f"{int(value):,}"
 
 
