@@ -64,12 +64,20 @@ def build(
     ],
     format_name: Annotated[
         str | None,
-        typer.Option("--format", "-f", metavar="FORMAT", help="state-dict, pt2 or onnx."),
+        typer.Option("--format", "-f", metavar="FORMAT",
+            help="state-dict, pt2 or onnx.  [default: the file's]",
+        ),
     ] = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
-    dtype: Annotated[str, typer.Option("--dtype", help="Type of the weights.")] = "float32",
-    seed: Annotated[int, typer.Option("--seed", help="Of the first weights.")] = 0,
+    dtype: Annotated[str, typer.Option(
+            "--dtype", metavar="TYPE",
+            help="Type of the weights: float32, float16, bfloat16 or float64.",
+        ),
+    ] = "float32",
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of the initial weights.")
+    ] = 0,
     optimize: Annotated[
         bool,
         typer.Option("--optimize", help="Fold layers of ONNX into each other; tensors are lost."),
@@ -111,7 +119,9 @@ def verify(
     input_shape: InputOption = None,
     processes: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", metavar="N", help="Networks at once; one a core.", min=1),
+        typer.Option("--jobs", "-j", metavar="N", min=1,
+            help="Networks to check in parallel.  [default: one per core, 1 below 6 networks]",
+        ),
     ] = None,
     specs: SpecsOption = None,
     format_name: FormatOption = None,
@@ -163,11 +173,14 @@ def reconcile(
     tools: Annotated[
         list[str] | None,
         typer.Option(
-            "--tool", "-t", metavar="TOOL", help="A counter; repeatable. All that are installed.",
+            "--tool", "-t", metavar="TOOL",
+            help="A counter; repeatable.  [default: all that are installed]",
             autocompletion=complete_tool, show_default=False,
         ),
     ] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="Differences layer by layer.")] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Show differences layer by layer.")
+    ] = False,
     settings: SetOption = None,
     input_shape: InputOption = None,
     specs: SpecsOption = None,
@@ -204,16 +217,28 @@ def profile(
     networks: NetworksArgument,
     device: DeviceOption = "cpu",
     batch: Annotated[
-        str, typer.Option("--batch", "-b", metavar="N,N", help="Inputs in a batch.")
+        str,
+        typer.Option(
+            "--batch", "-b", metavar="N,N",
+            help="Inputs in a batch; several are measured in turn: 1,8,32.",
+        ),
+
     ] = "1",
     dtype: Annotated[
-        str, typer.Option("--dtype", help="float32, float16, bfloat16 or float64.")
+        str,
+        typer.Option(
+            "--dtype", metavar="TYPE", help="float32, float16, bfloat16 or float64."
+        ),
+
     ] = "float32",
     threads: ThreadsOption = None,
     channels_last: ChannelsLastOption = False,
     compiled: CompileOption = False,
-    layers: Annotated[bool, typer.Option(help="Time every layer, too.")] = True,
-    top: Annotated[int | None, typer.Option("--top", "-n", help="The slowest layers only.")] = None,
+    layers: Annotated[bool, typer.Option(help="Time every layer as well.")] = True,
+    top: Annotated[
+        int | None,
+        typer.Option("--top", "-n", metavar="N", help="Show only the N slowest layers."),
+    ] = None,
     precision: PrecisionOption = None,
     budget: BudgetOption = None,
     warmup: WarmupOption = None,
@@ -227,7 +252,7 @@ def profile(
         typer.Option("--save", metavar="FILE", help="Keep the runs, with all samples, as JSON."),
     ] = None,
 ) -> None:  # fmt: skip
-    """How long a forward pass takes, and each layer of it, on this machine."""
+    """How long a forward pass takes here, and each layer of it."""
     from archcalc.analysis.costs import check_built
     from archcalc.report import profiling
 

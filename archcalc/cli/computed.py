@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archcalc.cli.options import (
+    DERIVATION_FORMATS,
     TABLE_FORMATS,
     BatchOption,
     BudgetOption,
     ChannelsLastOption,
     CompileOption,
+    DerivationFormatOption,
     DtypeOption,
     ExactOption,
     FormatOption,
@@ -57,7 +59,10 @@ if TYPE_CHECKING:
 def table(
     network: NetworkArgument,
     depth: Annotated[
-        int | None, typer.Option("--depth", "-d", help="Levels of blocks to show.")
+        int | None,
+        typer.Option(
+            "--depth", "-d", metavar="N", help="Levels of blocks to show.  [default: all]"
+        ),
     ] = None,
     columns: Annotated[
         str | None,
@@ -74,13 +79,19 @@ def table(
     sort: Annotated[
         str | None, typer.Option("--sort", metavar="KEY", help="Rank layers by a column.")
     ] = None,
-    top: Annotated[int | None, typer.Option("--top", "-n", help="Show the largest only.")] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top", "-n", metavar="N", help="Show only the N largest, by Mult-Adds or --sort."
+        ),
+    ] = None,
     counting: Annotated[
         str | None,
         typer.Option(
             "--as",
             metavar="TOOL",
-            help="Count Mult-Adds and params as a tool does, or as the 'paper'.",
+            help="Count Mult-Adds and params as fvcore, thop, torch, torchinfo, ptflops, calflops "
+            "or the 'paper' does.",
             autocompletion=complete_counting,
         ),
     ] = None,
@@ -123,14 +134,14 @@ def explain(
     batch: BatchOption = 1,
     dtype: DtypeOption = "float32",
     specs: SpecsOption = None,
-    format_name: FormatOption = None,
+    format_name: DerivationFormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """How each number comes about."""
     from archcalc.analysis.explain import explain as derive
     from archcalc.report import explanations
 
-    chosen = chosen_format(format_name, output, explanations.NAMES)
+    chosen = chosen_format(format_name, output, DERIVATION_FORMATS)
     analyses = analyses_of([network], settings, input_shape, batch, dtype, specs)
     found = [derive(analysis, layer) for analysis in analyses]  # refused before the first word
     write(explanations.pieces(chain.from_iterable(found), chosen), output)
@@ -242,14 +253,21 @@ def compare(
     ],
     columns: Annotated[
         str | None,
-        typer.Option("--columns", "-c", metavar="KEY,KEY", help="Figures to compare by."),
+        typer.Option(
+            "--columns", "-c", metavar="KEY,KEY",
+            help="Figures to compare by: latency, throughput, params, mult_adds, flops, depth, "
+            "weight_bytes, output_bytes, receptive_field, accuracy, top5 or map.",
+        ),
     ] = None,
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="KEY", help="The best of a figure first.")
+        str | None, typer.Option("--sort", metavar="KEY", help="Put the best of a figure first.")
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option("--device", metavar="DEVICE", help="Measure there, too: cpu, cuda, mps."),
+        typer.Option(
+            "--device", metavar="DEVICE",
+            help="Measure as well, on cpu, cuda, cuda:N or mps.  [default: do not measure]",
+        ),
     ] = None,
     threads: ThreadsOption = None,
     channels_last: ChannelsLastOption = False,
@@ -371,7 +389,7 @@ def paths(
 def memory(
     networks: NetworksArgument,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Activations write over their input at inference.")
+        bool, typer.Option("--in-place", help="Let activations write over their input.")
     ] = False,
     optimizer: Annotated[
         str,

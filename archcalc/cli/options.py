@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
+DERIVATION_FORMATS = ("terminal", "markdown", "latex", "json")
 
 
 def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
@@ -75,16 +76,30 @@ SetOption = Annotated[
 ]
 InputOption = Annotated[
     str | None,
-    typer.Option("--input", "-i", metavar="CxHxW", help="Another input shape: 3x192x192."),
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="CxHxW",
+        help="Another input shape: 3x192x192.  [default: the spec's]",
+    ),
 ]
-BatchOption = Annotated[int, typer.Option("--batch", "-b", help="Inputs in a batch.")]
+BatchOption = Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Inputs in a batch.")]
 DtypeOption = Annotated[
-    str, typer.Option("--dtype", help="Element type, for bytes.", autocompletion=complete_dtype)
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="TYPE",
+        help="Element type, for bytes: float64, float32, float16, bfloat16, float8 or int8.",
+        autocompletion=complete_dtype,
+    ),
 ]
 SpecsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--specs", metavar="DIR", help="A directory of specs to look in first.", show_default=False
+        "--specs",
+        metavar="DIR",
+        help="A directory of specs to look in first; repeatable.",
+        show_default=False,
     ),
 ]
 FormatOption = Annotated[
@@ -93,46 +108,63 @@ FormatOption = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="terminal, markdown, csv, json or latex.",
+        help="terminal, markdown, csv, json or latex.  [default: the file's, or terminal]",
         autocompletion=lambda incomplete: beginning(incomplete, TABLE_FORMATS),
+    ),
+]
+DerivationFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="terminal, markdown, latex or json.  [default: the file's, or terminal]",
+        autocompletion=lambda incomplete: beginning(incomplete, DERIVATION_FORMATS),
     ),
 ]
 OutputOption = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write to a file; its suffix tells the format."
+        "--output", "-o", metavar="FILE", help="Write to a file, in the format of its suffix."
     ),
 ]
 ExactOption = Annotated[
-    bool, typer.Option("--exact", help="Exact figures in place of unit prefixes.")
+    bool, typer.Option("--exact", help="Write whole numbers, without unit prefixes.")
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:N or mps.")
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", help="Of the CPU; as PyTorch has them if left out.")
+    int | None, typer.Option("--threads", metavar="N", help="CPU threads.  [default: PyTorch's]")
 ]
 ChannelsLastOption = Annotated[
-    bool, typer.Option("--channels-last", help="Images as NHWC in memory.")
+    bool, typer.Option("--channels-last", help="Keep images as NHWC in memory.")
 ]
-CompileOption = Annotated[bool, typer.Option("--compile", help="Through torch.compile.")]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Compile the network by torch.compile.")
+]
 PrecisionOption = Annotated[
     float | None,
     typer.Option(
-        "--precision", metavar="PERCENT", help="How well to know the median; 1 if left out."
+        "--precision",
+        metavar="PERCENT",
+        help="Stop when the median is known to within PERCENT.  [default: 1]",
     ),
 ]
 BudgetOption = Annotated[
     float | None,
     typer.Option(
-        "--budget", metavar="SECONDS", help="The most to spend on a network; 10 if left out."
+        "--budget",
+        metavar="SECONDS",
+        help="Spend at most SECONDS on a network.  [default: 10]",
     ),
 ]
 WarmupOption = Annotated[
     int | None,
     typer.Option(
         "--warmup",
-        help="Passes that don't count, after the first; 3 if left out, fewer if very slow.",
+        metavar="N",
+        help="Leave out N passes after the first.  [default: 3, fewer if they are slow]",
     ),
 ]
 

@@ -39,7 +39,7 @@ def format_of(path: str, name: str | None) -> str:
         return SUFFIXES[suffix]
     raise OutputError(
         f"{path}: expected a file name that ends in {', '.join(SUFFIXES)}, "
-        f"received {received(suffix or 'no suffix')}",
+        f"received {received(suffix) if suffix else 'a name without a suffix'}",
         hint=did_you_mean(suffix, SUFFIXES) if suffix else "or say --format",
     )
 

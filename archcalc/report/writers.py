@@ -40,7 +40,7 @@ def format_of(path: str, formats: Sequence[str]) -> str:
     known = [known for known, name in SUFFIXES.items() if name in formats]
     raise OutputError(
         f"{path}: expected a file name that ends in {', '.join(known)}, "
-        f"received {received(suffix or 'no suffix')}",
+        f"received {received(suffix) if suffix else 'a name without a suffix'}",
         hint=_of_suffix(suffix, known),
     )
 
