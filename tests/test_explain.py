@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import re
@@ -17,6 +18,7 @@ from archcalc import analyze
 from archcalc.analysis import Analysis
 from archcalc.analysis.explain import Explanation, explain
 from archcalc.analysis.receptive_field import AxisField, fields
+from archcalc.cli import streams
 from archcalc.errors import NetworkNotFound
 from archcalc.ops import OPERATIONS
 from archcalc.report import explanations
@@ -732,3 +734,65 @@ def test_unpooling_takes_the_switches() -> None:
         assert pool is not None
         assert node is not None
         assert (node.inputs[1].node, node.inputs[1].port) == (pool.index, 1)
+
+
+@pytest.mark.parametrize("format_name", explanations.NAMES)
+def test_the_text_of_a_deep_network_grows_with_its_layers(format_name: str) -> None:
+    """Each layer has its own step from those before it, never the whole way again."""
+    unit = "add: {body: [conv: {out: 2, kernel: 3, padding: 1}, relu], shortcut: []}"
+    lengths = []
+    for times in (40, 80):
+        text = f"input: [2, 8, 8]\nlayers: [repeat: {{times: {times}, layers: [{unit}]}}]\n"
+        analysis = analyze(library.parse(text, "deep.yaml"))
+        lengths.append(sum(map(len, explanations.pieces(explain(analysis), format_name))))
+    assert 1.9 * lengths[0] < lengths[1] < 2.2 * lengths[0]
+
+
+def test_explanations_come_one_after_another() -> None:
+    """What is written first does not wait for the last layer."""
+    text = "input: [1, 4, 4]\nlayers: [repeat: {times: 50, layers: [conv: {out: 1, kernel: 1}]}]"
+    coming = explain(analyze(library.parse(text, "long.yaml")))
+    pieces = explanations.pieces(coming, "terminal")
+    assert next(pieces) == ""
+    assert "conv1: convolution" in next(pieces)
+    assert len(list(coming)) == 50  # the other layers, and the network
+
+
+@pytest.mark.parametrize(
+    ("network", "layer"),
+    [("lenet5", "C3"), ("googlenet", "inception_3a"), ("resnet18", "pool1"), ("zfnet", None)],
+)  # fmt: skip
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_explanations_fit_a_terminal(network: str, layer: str | None, width: int) -> None:
+    """The same words, in lines that are no longer; operators begin lines, and end none."""
+    analysis = analyze(network)
+    wide = explanations.as_text(explain(analysis, layer), "terminal")
+    narrow = "".join(explanations.pieces(explain(analysis, layer), "terminal", width))
+    assert narrow.split() == wide.split()
+    lines = narrow.splitlines()
+    assert max(map(len, lines)) <= width
+    assert not [line for line in lines if line.endswith((" +", " -", " ="))]
+
+
+def test_only_a_terminal_makes_lines_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "70")
+    assert streams.terminal_width(None) == 70
+    assert streams.terminal_width("file.txt") is None
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert streams.terminal_width(None) is None
+
+
+def test_a_bar_is_drawn_where_much_is_written_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error, if that is a terminal and the text itself is not on it."""
+    err, out = io.StringIO(), io.StringIO()
+    err.isatty = out.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", err)
+    every = range(streams.MANY)
+    assert list(streams.progress_of_writing(every, len(every), "explaining", "x.md")) == [*every]
+    assert "explaining" in err.getvalue()
+    monkeypatch.setattr("sys.stdout", out)
+    assert streams.progress_of_writing(every, len(every), "explaining", None) is every
+    assert streams.progress_of_writing(every[1:], len(every) - 1, "explaining", "x.md") == every[1:]

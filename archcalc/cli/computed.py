@@ -42,7 +42,9 @@ from archcalc.cli.streams import (
     complain,
     progress,
     progress_bar,
+    progress_of_writing,
     start_torch,
+    terminal_width,
     write,
     write_tables,
 )
@@ -144,7 +146,10 @@ def explain(
     chosen = chosen_format(format_name, output, DERIVATION_FORMATS)
     analyses = analyses_of([network], settings, input_shape, batch, dtype, specs)
     found = [derive(analysis, layer) for analysis in analyses]  # refused before the first word
-    write(explanations.pieces(chain.from_iterable(found), chosen), output)
+    count = sum(1 if layer else len(analysis.layers) + 1 for analysis in analyses)
+    every = progress_of_writing(chain.from_iterable(found), count, "explaining", output)
+    width = terminal_width(output) if chosen == "terminal" else None
+    write(explanations.pieces(every, chosen, width), output)
 
 
 def report(

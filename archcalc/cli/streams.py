@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from archcalc.analysis import Analysis
 
 
+MANY = 1000  # layers whose text takes long enough for a bar
+
+
 def analyses_of(
     networks: Sequence[str],
     settings: Sequence[str] | None,
@@ -176,6 +179,24 @@ def progress(items: Iterable[Any], count: int, what: str) -> Iterator[Any]:
 
     console = Console(file=sys.stderr)
     yield from track(items, what, total=count, console=console, transient=True)
+
+
+def progress_of_writing(
+    items: Iterable[Any], count: int, what: str, output: str | None
+) -> Iterable[Any]:
+    """Many items with a bar, unless their text goes to the same terminal."""
+    if count < MANY or (output is None and sys.stdout.isatty()):
+        return items
+    return progress(items, count, what)
+
+
+def terminal_width(output: str | None) -> int | None:
+    """The columns of the terminal that text goes to; None where it goes elsewhere."""
+    import shutil
+
+    if output is not None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from archcalc.errors import one_line
 from archcalc.ops.base import AXIS_WORDS
 from archcalc.report.figures import rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
+from archcalc.report.terminal import cell_width
 from archcalc.report.writers import escaped, json_pieces, latex
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.field_way import Path
 
 _LARGE = re.compile(r"\d{4,}")
+_AXIS = re.compile(rf"(?<!\S)({'|'.join(AXIS_WORDS.values())})(?!\S)")
 
 
 def grouped(text: str) -> str:
@@ -37,8 +39,12 @@ def as_text(explanations: Iterable[Explanation], format: str) -> str:  # noqa: A
     return "".join(pieces(explanations, format))
 
 
-def pieces(explanations: Iterable[Explanation], format: str) -> Iterator[str]:  # noqa: A002
-    """The same text, one explanation after another."""
+def pieces(
+    explanations: Iterable[Explanation],
+    format: str,  # noqa: A002
+    width: int | None = None,
+) -> Iterator[str]:
+    """The same text, one explanation after another; `width` is the terminal's, if there is one."""
     if format == "json":
         yield from json_pieces(
             {"schema_version": SCHEMA_VERSION, "layers": (_record(one) for one in explanations)}
@@ -46,14 +52,15 @@ def pieces(explanations: Iterable[Explanation], format: str) -> Iterator[str]:  
         return
     for i, one in enumerate(explanations):
         yield "\n" if i else ""
-        yield "\n".join(FORMATS[format](one)) + "\n"
+        lines = FORMATS[format](one) if width is None else _fitted(one, width)
+        yield "\n".join(lines) + "\n"
 
 
 def merged(derivations: Sequence[Derivation]) -> list[Derivation]:
     """Derivations that differ in their axis only, told once: `height and width`."""
     told: dict[tuple[str, ...], list[Derivation]] = {}
     for one in derivations:
-        axis = next((word for word in AXIS_WORDS.values() if word in one.quantity.split()), "")
+        axis = _axis_of(one)
         pattern = one.quantity.replace(axis, "*", 1) if axis else one.quantity
         told.setdefault((pattern, one.symbols, one.text), []).append(one)
     return [
@@ -65,29 +72,38 @@ def merged(derivations: Sequence[Derivation]) -> list[Derivation]:
 
 
 def _axis_of(one: Derivation) -> str:
-    return next(word for word in AXIS_WORDS.values() if word in one.quantity.split())
+    """The axis that a quantity is of, empty where it is of none."""
+    found = _AXIS.search(one.quantity)
+    return found.group() if found else ""
 
 
 # Terminal.
 
 
 def _terminal(one: Explanation) -> Iterator[str]:
-    yield f"{one.name}: {one.title}, {one.shapes}"
+    """One equation a line, however long: for files, and for programs that look for lines."""
+    return _lines(one, _Layout(None))
+
+
+def _fitted(one: Explanation, width: int) -> Iterator[str]:
+    """The same in lines no longer than `width`, where names and numbers allow."""
+    return _lines(one, _Layout(width))
+
+
+def _lines(one: Explanation, layout: _Layout) -> Iterator[str]:
+    yield from layout.text(f"{one.name}: {one.title}, {one.shapes}")
     if one.place:
         yield f"  declared at {one.place}"
     yield ""
-    derivations = merged(one.derivations)
-    width = max((len(d.quantity) for d in derivations), default=0)
-    for derivation in derivations:
-        yield f"  {derivation.quantity:<{width}}  {_equation(derivation)}"
+    yield from layout.equations([(d.quantity, _equation(d)) for d in merged(one.derivations)])
     for path in one.paths:
-        yield from _terminal_path(path)
+        yield from _terminal_path(path, layout)
     for reason in one.unknown:
         yield ""
-        yield f"  receptive field unknown: {reason}"
+        yield from layout.text(f"  receptive field unknown: {reason}")
     if one.without_start:
         yield ""
-        yield f"  {_without_start(one)}"
+        yield from layout.text(f"  {_without_start(one)}")
 
 
 def _without_start(one: Explanation) -> str:
@@ -95,19 +111,19 @@ def _without_start(one: Explanation) -> str:
     return f"receptive field start, {along}: none, output 0 sees nothing of the input"
 
 
-def _equation(derivation: Derivation) -> str:
-    """symbols = numbers = result, without repeating what is said already."""
+def _equation(derivation: Derivation) -> list[str]:
+    """Symbols, numbers and result, without repeating what is said already."""
     parts = [derivation.symbols] if derivation.symbols != derivation.text else []
     text, value = grouped(derivation.text), number(derivation.value)
     if derivation.symbols == "n" or derivation.symbols.isidentifier():
         parts = []
     parts += [text] if text != value else []
-    return " = ".join([*parts, value])
+    return [*parts, value]
 
 
-def _terminal_path(path: Path) -> Iterator[str]:
+def _terminal_path(path: Path, layout: _Layout) -> Iterator[str]:
     yield ""
-    yield f"  receptive field, {path.axis}, forward (r size, j stride, k kernel):"
+    yield from layout.text(f"  receptive field, {path.axis}, forward (r size, j stride, k kernel):")
     rows = [
         (
             step.layer,
@@ -117,22 +133,93 @@ def _terminal_path(path: Path) -> Iterator[str]:
         )
         for step in path.forward
     ]
-    yield from _aligned(rows)
+    yield from layout.aligned(rows)
     if path.backward:
         yield ""
-        yield f"  receptive field, {path.axis}, backward, {path.rule}:"
-        yield from _aligned(
+        yield from layout.text(f"  receptive field, {path.axis}, backward, {path.rule}:")
+        yield from layout.aligned(
             [(step.layer, f"{step.text} = {number(step.size)}") for step in path.backward]
         )
     yield ""
-    yield f"  {path.note}"
+    yield from layout.text(f"  {path.note}")
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield ("    " + "  ".join(cells)).rstrip()
+class _Layout:
+    """Lines of an explanation, no longer than a terminal's width where there is one."""
+
+    def __init__(self, width: int | None) -> None:
+        self.width = width
+
+    def text(self, text: str, indent: int = 4) -> list[str]:
+        """Words, going on below where there are too many, further in."""
+        if self.width is None or cell_width(text) <= self.width:
+            return [text]
+        own = len(text) - len(text.lstrip())
+        return wrapped(text.strip(), self.width, own, max(own, indent))
+
+    def equations(self, rows: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
+        """Quantities, and beside them what they equal: the longest quantities stand above it."""
+        column = max((len(quantity) for quantity, _ in rows), default=0)
+        if self.width is not None:
+            column = min(column, self.width // 3)
+        for quantity, parts in rows:
+            line = f"  {quantity:<{column}}  {' = '.join(parts)}"
+            if self.width is None or (len(quantity) <= column and len(line) <= self.width):
+                yield line
+                continue
+            lines = [f"  {quantity:<{column}}  {parts[0]}"]
+            if len(quantity) > column:
+                yield from self.text(f"  {quantity}")
+                lines = [f"{'':{column + 4}}{parts[0]}"]
+            for part in parts[1:]:
+                longer = f"{lines[-1]} = {part}"
+                if len(longer) <= self.width:
+                    lines[-1] = longer
+                else:
+                    lines.append(f"{'':{column + 4}}= {part}")
+            for line in lines:
+                yield from self._broken(line, column + 4)
+
+    def _broken(self, line: str, indent: int) -> Iterator[str]:
+        """A line of an equation in several, each but the first begun by its operator."""
+        assert self.width is not None
+        if len(line) <= self.width:
+            yield line
+            return
+        head, rest = line[:indent], line[indent:]
+        for text in wrapped(rest, self.width, indent, indent + 2):
+            yield head + text[indent:] if head else text
+            head = ""
+
+    def aligned(self, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+        """Rows in columns; where that is too wide, the first cell above the others."""
+        if not rows:
+            return
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        above = self.width is not None and 4 + sum(widths) + 2 * len(widths) - 2 > self.width
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            if not above:
+                yield ("    " + "  ".join(cells)).rstrip()
+                continue
+            yield f"    {row[0]}"
+            yield from self._broken(f"      {'  '.join(cells[1:])}".rstrip(), 6)
+
+
+def wrapped(text: str, width: int, indent: int, further: int) -> list[str]:
+    """Text in lines broken before its operators, or elsewhere between words."""
+    import textwrap
+
+    bound = re.sub(r" ([-+=]) ", " \\1\u00a0", text)
+    lines = textwrap.wrap(
+        bound,
+        max(width, further + 20),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 # Markdown.
