@@ -13,6 +13,7 @@ never goes through floating point. Text is made only when asked for.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -94,15 +95,10 @@ class Formula:
         return eval(text, dict(_GLOBALS))  # type: ignore[no-any-return]  # noqa: S307
 
 
-_CACHE: dict[str, Formula] = {}
-
-
+@lru_cache(maxsize=4096)
 def formula(source: str) -> Formula:
-    """The Formula of that text, made once."""
-    found = _CACHE.get(source)
-    if found is None:
-        found = _CACHE[source] = Formula(source)
-    return found
+    """The Formula of that text, made once; some texts grow with what users write."""
+    return Formula(source)
 
 
 class Value:

@@ -29,7 +29,7 @@ fact is a function of the fields and the input shapes. A fact an op does not sta
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
 
 from archcalc.errors import LayerError, did_you_mean
@@ -372,7 +372,7 @@ def elements(shape: Shape, letter: str = "out") -> tuple[str, dict[str, int]]:
     return text, dict(zip(names, (*shape[1:], shape[0]), strict=True))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _product(rank: int, letter: str) -> tuple[str, tuple[str, ...]]:
     if rank == 1:
         return f"n_{letter}", (f"n_{letter}",)

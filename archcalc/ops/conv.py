@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from archcalc.errors import LayerError
@@ -90,7 +90,7 @@ def slide_sizes(op: Any, sizes: tuple[int, ...]) -> tuple[Derived, ...]:
     return tuple(map(output_size, sizes, own, windows))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _kernel_names(rank: int) -> tuple[str, tuple[str, ...]]:
     names = tuple(f"k_{axis}" for axis in axes(rank))
     return "*".join(names), names
@@ -159,7 +159,7 @@ class _Counts(NamedTuple):
     names: tuple[str, ...]
 
 
-@cache
+@lru_cache(maxsize=64)
 def _counts(rank: int, grouped: bool, bias: bool) -> _Counts:
     """An output sees c_in*k_h*k_w weights (c_in/g in groups) and a bias, at every position."""
     kernel, kernel_names = _kernel_names(rank)

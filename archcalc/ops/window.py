@@ -7,7 +7,7 @@ convolution arithmetic for deep learning", arXiv:1603.07285, relationships 6, 15
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -180,7 +180,7 @@ class Nearest(_Resampling):
         return "floor(i*n/m)", "floor(i*n/m)"
 
 
-@cache
+@lru_cache(maxsize=64)
 def _function(text: str, *names: str) -> Callable[..., int]:
     return formula(text).function(*names)
 
