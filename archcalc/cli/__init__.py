@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from typing import Annotated, Any
 
@@ -26,6 +27,8 @@ from archcalc.cli.computed import (
 )
 from archcalc.cli.streams import close_stdout, complain, prepare_streams, stdout
 from archcalc.errors import ArchcalcError, OutputError
+
+SCRIPTS = ("--show-completion", "--install-completion")
 
 
 class Commands(TyperGroup):
@@ -91,6 +94,12 @@ def run() -> str | int | None:
     """
     try:
         prepare_streams()
+        if "_ARCHCALC_COMPLETE" in os.environ or any(word in SCRIPTS for word in sys.argv[1:]):
+            from archcalc.cli import shells
+
+            if shells.is_asked():
+                return shells.answer(app)
+            shells.use_scripts()
         return _complaining()
     except KeyboardInterrupt:
         return 130

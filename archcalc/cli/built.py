@@ -24,8 +24,6 @@ from archcalc.cli.options import (
     SpecsOption,
     ThreadsOption,
     WarmupOption,
-    complete_network,
-    complete_tool,
     how_long,
 )
 from archcalc.cli.streams import (
@@ -111,7 +109,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NETWORK]...", help="Networks, as for table.",
-            autocompletion=complete_network, show_default=False,
+            show_default=False,
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All networks.")] = False,
@@ -175,7 +173,7 @@ def reconcile(
         typer.Option(
             "--tool", "-t", metavar="TOOL",
             help="A counter; repeatable.  [default: all that are installed]",
-            autocompletion=complete_tool, show_default=False,
+            show_default=False,
         ),
     ] = None,
     layers: Annotated[

@@ -28,9 +28,6 @@ from archcalc.cli.options import (
     SpecsOption,
     ThreadsOption,
     WarmupOption,
-    beginning,
-    complete_counting,
-    complete_network,
     how_long,
 )
 from archcalc.cli.streams import (
@@ -94,7 +91,6 @@ def table(
             metavar="TOOL",
             help="Count Mult-Adds and params as fvcore, thop, torch, torchinfo, ptflops, calflops "
             "or the 'paper' does.",
-            autocompletion=complete_counting,
         ),
     ] = None,
     settings: SetOption = None,
@@ -187,7 +183,7 @@ def list_networks(
         typer.Argument(
             metavar="[NETWORK]...",
             help="Networks; a listed setting is several: mobilenet@alpha=[1.0,0.5].",
-            autocompletion=complete_network, show_default=False,
+            show_default=False,
         ),
     ] = None,
     columns: Annotated[
@@ -222,7 +218,7 @@ def reproduce(
         list[str] | None,
         typer.Argument(
             metavar="[NETWORK]...", help="Networks whose printed figures are judged.",
-            autocompletion=complete_network, show_default=False,
+            show_default=False,
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All networks, in numbers.")] = False,
@@ -253,7 +249,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="NETWORK...", help="Networks, as for table; ratios are to the first.",
-            autocompletion=complete_network, show_default=False,
+            show_default=False,
         ),
     ],
     columns: Annotated[
@@ -401,7 +397,6 @@ def memory(
         typer.Option(
             metavar="NAME",
             help="sgd, momentum or adam.",
-            autocompletion=lambda incomplete: beginning(incomplete, ("sgd", "momentum", "adam")),
         ),
     ] = "momentum",
     settings: SetOption = None,

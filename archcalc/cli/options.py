@@ -1,53 +1,13 @@
-"""Flags that several commands have, and what a shell completes."""
+"""Flags that several commands have."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 DERIVATION_FORMATS = ("terminal", "markdown", "latex", "json")
-
-
-def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
-    """The words that begin as what was typed."""
-    return [word for word in words if word.startswith(incomplete.lower())]
-
-
-def complete_network(incomplete: str) -> list[str]:
-    """Networks' names."""
-    from archcalc.api import networks
-    from archcalc.errors import ArchcalcError
-
-    with suppress(ArchcalcError):  # of a directory of specs: the command says so when it is run
-        return beginning(incomplete, networks())
-    return []
-
-
-def complete_dtype(incomplete: str) -> list[str]:
-    """Element types."""
-    from archcalc.analysis.costs import DTYPES
-
-    return beginning(incomplete, DTYPES)
-
-
-def complete_counting(incomplete: str) -> list[str]:
-    """Ways to count."""
-    from archcalc.report.counting import COUNTINGS
-
-    return beginning(incomplete, COUNTINGS)
-
-
-def complete_tool(incomplete: str) -> list[str]:
-    """Other counters."""
-    from archcalc.analysis.tools import TOOLS
-
-    return beginning(incomplete, TOOLS)
 
 
 NetworkArgument = Annotated[
@@ -55,7 +15,6 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="A network's name, a spec file, FILE#VARIANT, or NAME@key=value,key=value.",
-        autocompletion=complete_network,
         show_default=False,
     ),
 ]
@@ -64,7 +23,6 @@ NetworksArgument = Annotated[
     typer.Argument(
         metavar="NETWORK...",
         help="Networks, as for table.",
-        autocompletion=complete_network,
         show_default=False,
     ),
 ]
@@ -90,7 +48,6 @@ DtypeOption = Annotated[
         "--dtype",
         metavar="TYPE",
         help="Element type, for bytes: float64, float32, float16, bfloat16, float8 or int8.",
-        autocompletion=complete_dtype,
     ),
 ]
 SpecsOption = Annotated[
@@ -109,7 +66,6 @@ FormatOption = Annotated[
         "-f",
         metavar="FORMAT",
         help="terminal, markdown, csv, json or latex.  [default: the file's, or terminal]",
-        autocompletion=lambda incomplete: beginning(incomplete, TABLE_FORMATS),
     ),
 ]
 DerivationFormatOption = Annotated[
@@ -119,7 +75,6 @@ DerivationFormatOption = Annotated[
         "-f",
         metavar="FORMAT",
         help="terminal, markdown, latex or json.  [default: the file's, or terminal]",
-        autocompletion=lambda incomplete: beginning(incomplete, DERIVATION_FORMATS),
     ),
 ]
 OutputOption = Annotated[
