@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from collections import Counter
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -17,6 +19,9 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import Analysis
+from archcalc.analysis.explain import explain
+from archcalc.analysis.memory import tensor_bytes
+from archcalc.analysis.paths import paths
 from archcalc.analysis.receptive_field import (
     AxisField,
     Uneven,
@@ -24,16 +29,20 @@ from archcalc.analysis.receptive_field import (
     receptive_fields,
     tracks_of,
 )
+from archcalc.analysis.storages import Copy, Storages
 from archcalc.ops.window import HELD, POINTWISE
 from archcalc.pytorch import gradients
 from archcalc.pytorch import model as pytorch
+from archcalc.pytorch.verify import verify
+from archcalc.report.records import document
+from archcalc.report.table import tabulate
 from archcalc.spec import library
 from archcalc.spec.expansion import expand
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from archcalc.graph import Graph, Node
+    from archcalc.graph import Graph, Node, Output
 
 Hull = tuple[int, int]
 
@@ -111,6 +120,118 @@ def check_parameters(node: Node, module: nn.Module) -> None:
     buffers = {one.name: one.shape for one in stated if not one.trainable}
     kept = {name: tuple(module.get_buffer(name).shape) for name in buffers}
     same(node, "buffers", buffers, kept)
+
+
+# Outputs: every path walked on its own, every tensor that is alive looked for.
+
+
+def check_outputs(graph: Graph) -> int:
+    """Table, paths, memory and derivations say of every output what follows from the graph.
+
+    Returns how many outputs had few enough paths for each to be walked.
+    """
+    analysis = Analysis(graph, batch=BATCH)
+    described = document(tabulate(analysis))["network"]["outputs"]
+    ours = [(one["name"], tuple(one["shape"]), one["auxiliary"]) for one in described]
+    theirs = [(one.name, one.tensor.shape, one.auxiliary) for one in graph.outputs]
+    if ours != theirs or analysis.totals.outputs != tuple(shape for _, shape, _ in theirs):
+        raise Disagreement(f"outputs: table {ours}, graph {theirs}")
+    check_alive(analysis)
+    check_derivations(analysis)
+    return sum(check_paths(analysis, output) for output in graph.outputs)
+
+
+def check_paths(analysis: Analysis, output: Output) -> bool:
+    """The paths to an output, against all of them walked one by one; False where too many."""
+    node = analysis.graph.nodes[output.tensor.node]
+    walked = walked_paths(analysis.graph, node.index)
+    if walked is None:
+        return False
+    found = paths(analysis, output.name)
+    counted = {length: n for length, n in enumerate(found.lengths) if n}
+    same(node, "paths by length", counted, dict(sorted(Counter(walked).items())))
+    same(node, "mean length", found.mean, Fraction(sum(walked), len(walked)))
+    same(node, "deviation", round(found.deviation, 9), round(statistics.pstdev(walked), 9))
+    held = sum(found.low <= length <= found.high for length in walked)
+    same(node, "held", found.held, Fraction(held, len(walked)))
+    if found.bodies > found.branches or max(walked) > found.branches:
+        raise Disagreement(f"layer {node.path}: more bodies or longer paths than branches")
+    return True
+
+
+MOST_PATHS = 20_000
+
+
+def walked_paths(graph: Graph, end: int) -> list[int] | None:
+    """The length of each path to a node; None where there are more than MOST_PATHS."""
+    depths: list[int] = []
+    every: list[list[int] | None] = []
+    for node in graph.nodes[: end + 1]:
+        before = [t.node for t, w in zip(node.inputs, node.facts.windows, strict=True) if w != HELD]
+        behind = [depths[index] for index in before]
+        depths.append(max(behind, default=0) + node.op.weighted)
+        ways = [every[index] for index in before]
+        if not ways:
+            every.append([0])
+        elif any(way is None for way in ways):
+            every.append(None)
+        elif node.op.kind == "add" and len(set(behind)) > 1:
+            here = zip(ways, behind, strict=True)
+            walked = [k + (depth > min(behind)) for way, depth in here for k in way or ()]
+            every.append(walked if len(walked) <= MOST_PATHS else None)
+        else:
+            every.append(max(ways, key=lambda way: len(way or ())))
+    return every[end]
+
+
+def check_alive(analysis: Analysis) -> None:
+    """When the last layer has run, all outputs are there, those in one memory once."""
+    storages = Storages(analysis.graph, analysis.batch)
+    homes = {storages.home(output.tensor[:2]) for output in analysis.graph.outputs}
+    least = sum(tensor_bytes(analysis, home).number for home in homes)
+    last = analysis.graph.nodes[-1]
+    if analysis.memory.live[-1] < least:
+        raise Disagreement(
+            f"layer {last.path}: {analysis.memory.live[-1]} bytes alive, the outputs have {least}"
+        )
+    needed = {storages.home(tensor[:2]) for tensor in last.inputs} | homes
+    most = sum(tensor_bytes(analysis, home).number for home in {*needed, (last.index, 0)})
+    copies = sum(isinstance(home, Copy) for home in storages.born)
+    if analysis.memory.live[-1] > most and not copies and len(last.facts.outputs) == 1:
+        raise Disagreement(
+            f"layer {last.path}: {analysis.memory.live[-1]} bytes alive, {most} are needed"
+        )
+
+
+def check_derivations(analysis: Analysis) -> None:
+    """The derived figures are those of the table's rows; the layers' add up to the network's."""
+    rows = [*analysis.layers, analysis.totals]
+    summed = Counter[str]()
+    for row, explanation in zip(rows, explain(analysis), strict=True):
+        figures = {one.quantity: one.value for one in explanation.derivations}
+        for quantity, key in FIGURES.items():
+            wanted = getattr(row, key)
+            found = figures.get(quantity, figures.get(f"{quantity} (counted at {row.shared_with})"))
+            if found != wanted:
+                raise Disagreement(f"{row.name}: {quantity}: derived {found}, table {wanted}")
+            if row.node is None and summed[quantity] != wanted:
+                raise Disagreement(f"{row.name}: {quantity}: layers {summed[quantity]}, {wanted}")
+            summed[quantity] += wanted
+
+
+FIGURES = {
+    "params": "params", "Mult-Adds": "mult_adds", "FLOPs": "flops", "connections": "connections",
+    "neurons": "neurons", "output elements": "output_elements", "output bytes": "output_bytes",
+    "weight bytes": "weight_bytes", "bytes moved": "bytes_moved",
+}  # fmt: skip
+
+
+def check_verified(graph: Graph) -> None:
+    """All of verify's checks agree."""
+    verified = verify(Analysis(graph))
+    if not verified.agrees:
+        wrong = [one for check in verified.checks for one in check.disagreements]
+        raise Disagreement(f"verify: {wrong[0]}")
 
 
 # Values: on the CPU.

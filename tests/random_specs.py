@@ -142,9 +142,12 @@ Drawn = tuple[Fields, Shape]
 class Drawer:
     """Draws one spec; `limits` say how large."""
 
-    def __init__(self, source: random.Random, limits: Limits) -> None:
+    def __init__(
+        self, source: random.Random, limits: Limits, *, several_outputs: bool = False
+    ) -> None:
         self.random = source
         self.limits = limits
+        self.several_outputs = several_outputs
         self.count = 0
         self.level = 0
         self.flat = True  # whether layers may change the number of axes
@@ -190,7 +193,7 @@ class Drawer:
         found = {"settings": self.settings, "input": list(shape), "blocks": self.blocks}
         spec = {key: value for key, value in found.items() if value}
         spec["layers"] = layers
-        if self.chance(4):
+        if self.several_outputs or self.chance(4):
             self.outputs(spec, layers)
         return spec
 
@@ -222,7 +225,7 @@ class Drawer:
         names = [one.name for one in self.scope.named if one.name != last]
         found: list[Any] = [last]
         for i, name in enumerate(dict.fromkeys(names)):
-            if self.chance(2):
+            if (self.several_outputs and len(found) == 1) or self.chance(2):
                 forms = [name, {"from": name, "name": f"out{i}"}, {"from": name, "auxiliary": True}]
                 found.append(self.pick(forms))
         spec["outputs"] = found
@@ -259,7 +262,7 @@ class Drawer:
         fields, out = drawn
         if not self.flat and len(out) != len(shape):
             return None
-        named = source or self.chance(3 if kind in SHARED else 10)
+        named = source or self.several_outputs or self.chance(3 if kind in SHARED else 10)
         name = {"name": self.name()} if named else {}
         common = {"from": source} if source else {}
         entries.append(written(kind, {**name, **common, **self.disguised(fields, shape)}))
@@ -404,9 +407,11 @@ def written(kind: str, fields: Fields) -> Any:
     return {kind: fields} if fields else kind
 
 
-def draw_spec(source: random.Random, limits: Limits = SMALL) -> str:
-    """The text of a random valid spec."""
-    return text_of(Drawer(source, limits).spec())
+def draw_spec(
+    source: random.Random, limits: Limits = SMALL, *, several_outputs: bool = False
+) -> str:
+    """The text of a random valid spec, which may have several outputs, or is to have them."""
+    return text_of(Drawer(source, limits, several_outputs=several_outputs).spec())
 
 
 def text_of(spec: dict[str, Any]) -> str:

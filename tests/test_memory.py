@@ -522,13 +522,19 @@ def check_on_meta(name: str) -> None:
 def check_saved_and_alive(graph: Graph, batch: int, device: str) -> None:
     """As much is saved in training, and at inference no more is stated than is alive."""
     analysis = archcalc.analyze(graph, batch=batch)
-    model = build(graph, device=device)
+    model = build(graph, device=device).train()
+    x = torch.rand(batch, *graph.input.facts.outputs[0], device=device)
+    assert analysis.memory.saved_activations == saved_bytes(model, x)
+    check_alive(graph, batch, device)
+
+
+def check_alive(graph: Graph, batch: int, device: str) -> None:
+    analysis = archcalc.analyze(graph, batch=batch)
 
     def make() -> torch.Tensor:
         return torch.rand(batch, *graph.input.facts.outputs[0], device=device)
 
-    assert analysis.memory.saved_activations == saved_bytes(model.train(), make())
-    alive = layerwise_bytes(model.eval(), graph, make)
+    alive = layerwise_bytes(build(graph, device=device).eval(), graph, make)
     assert all(map(int.__ge__, alive, analysis.memory.live[1:]))
 
 
@@ -542,6 +548,13 @@ def test_random_networks_save_as_much_and_have_as_much_alive(seed: int) -> None:
 @pytest.mark.parametrize("block", range(4))
 def test_networks_of_views_save_as_much_and_have_as_much_alive(block: int) -> None:
     check_views(range(15 * block, 15 * block + 15))
+
+
+@pytest.mark.slow
+def test_several_outputs_are_alive_to_the_end() -> None:
+    for seed in range(200, 230):
+        text = draw_spec(random.Random(seed), several_outputs=True)
+        check_alive(archcalc.analyze(library.parse(text, "random.yaml")).graph, 2, "cpu")
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from random_faults import FAULTS, OURS
 from random_specs import LARGE, SMALL, WIDE, Drawer, draw_spec, mutated, text_of
 
+from archcalc.analysis import Analysis
+from archcalc.analysis.paths import paths
 from archcalc.errors import ArchcalcError, SpecErrors
 from archcalc.ops import KINDS
 
@@ -68,6 +70,36 @@ def test_shapes_params_and_mult_adds(source: random.Random) -> None:
 @given(RANDOM)
 def test_shapes_params_and_mult_adds_of_large_layers(source: random.Random) -> None:
     checks.check_network(checks.graph_of(draw_spec(source, LARGE)))
+
+
+def test_several_outputs() -> None:
+    """Table, paths, memory and derivations agree; few paths are so many that they aren't walked."""
+    outputs, walked, branching = 0, 0, 0
+
+    @drawn(25)
+    @given(RANDOM)
+    def check(source: random.Random) -> None:
+        nonlocal outputs, walked, branching
+        graph = checks.graph_of(draw_spec(source, SMALL, several_outputs=True))
+        walked += checks.check_outputs(graph)
+        outputs += len(graph.outputs)
+        found = [paths(Analysis(graph), one.name).branches for one in graph.outputs]
+        branching += any(found) and len(set(found)) > 1
+
+    check()
+    assert outputs > 50
+    assert walked > 0.9 * outputs
+    assert branching > 3
+
+
+@pytest.mark.slow
+@drawn(40)
+@given(RANDOM)
+def test_several_outputs_are_verified(source: random.Random) -> None:
+    graph = checks.graph_of(draw_spec(source, SMALL, several_outputs=True))
+    checks.check_network(graph)
+    checks.check_values(graph)
+    checks.check_verified(graph)
 
 
 @drawn(50)
