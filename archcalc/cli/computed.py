@@ -160,20 +160,28 @@ def report(
     input_shape: InputOption = None,
     batch: BatchOption = 1,
     dtype: DtypeOption = "float32",
+    no_derivations: Annotated[
+        bool, typer.Option("--no-derivations", help="Leave out how each number comes about.")
+    ] = False,
     specs: SpecsOption = None,
 ) -> None:  # fmt: skip
     """Write the study of networks to a file."""
     from archcalc.api import reproduce as judged
     from archcalc.report import study
 
-    chosen = chosen_format(None, output, tuple(study.FORMATS))
+    chosen = chosen_format(None, output, study.FORMATS)
+    check_targets(output)
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
-    known = {one.spec.network: one.spec for one in analyses if one.spec}
+    known = {one.spec.network: one.spec for one in analyses if one.spec and chosen == "markdown"}
     errors = Complaints()
     verdicts = {
-        name: judged(spec, specs=specs or (), on_error=errors) for name, spec in known.items()
+        name: judged(known[name], specs=specs or (), on_error=errors)
+        for name in progress(known, len(known), "judging")
     }
-    write(study.pieces(analyses, chosen, verdicts), output)
+    layers = sum(len(one.graph.layers) for one in analyses)
+    with progress_bar("writing", layers) as seen:
+        text = study.pieces(analyses, chosen, verdicts, derivations=not no_derivations, seen=seen)
+        write(text, output)
     errors.exit()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.explain import explain
 from archcalc.errors import shown
@@ -15,9 +15,10 @@ from archcalc.report.verdicts import cell_table
 from archcalc.report.writers import csv_pieces, escaped, markdown_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from archcalc.analysis import Analysis
+    from archcalc.analysis.explain import Explanation
     from archcalc.analysis.published import Verdict
 
 SUMMARY = (
@@ -39,29 +40,66 @@ LAYERS = (
 
 
 Verdicts = Mapping[str, Sequence["Verdict"]]  # of printed figures, by the network's name
+FORMATS = ("markdown", "csv")
+STEP = 200  # layers after which progress is told
+
+
+class _Progress:
+    """How many layers are written: `seen` is told from time to time, and once a network is."""
+
+    def __init__(self, seen: Callable[[float], object]) -> None:
+        self.seen, self.done = seen, 0
+
+    def each(self, items: Iterable[Any]) -> Iterator[Any]:
+        for i, item in enumerate(items, 1):
+            yield item
+            if i % STEP == 0:
+                self.seen(self.done + i)
+
+    def finish(self, analysis: Analysis) -> None:
+        self.done += len(analysis.graph.layers)
+        self.seen(self.done)
 
 
 def pieces(
     analyses: Sequence[Analysis],
     format: str,  # noqa: A002
     verdicts: Verdicts | None = None,
+    *,
+    derivations: bool = True,
+    seen: Callable[[float], object] = lambda done: None,
 ) -> Iterator[str]:
-    """The study in markdown, or as CSV: every layer of every network, one line each."""
-    return FORMATS[format](analyses, verdicts or {})
+    """The study in markdown, or as CSV: every layer of every network, one line each.
+
+    `seen` gets the number of layers that are written, as it grows. CSV has neither verdicts nor
+    derivations.
+    """
+    if format == "csv":
+        return to_csv(analyses, seen)
+    return to_markdown(analyses, verdicts or {}, derivations, seen)
 
 
-def to_csv(analyses: Sequence[Analysis], _: Verdicts) -> Iterator[str]:
+def to_csv(analyses: Sequence[Analysis], seen: Callable[[float], object]) -> Iterator[str]:
     """Every layer of every network; the columns are those of the network with most axes."""
+    return csv_pieces(_records(analyses, _Progress(seen)))
+
+
+def _records(analyses: Sequence[Analysis], progress: _Progress) -> Iterator[dict[str, Any]]:
     rank = common_rank(analyses)
-    return csv_pieces(
-        {"network": analysis.label, **record}
-        for analysis in analyses
-        for record in tabulate(analysis).records(rank)
-    )
+    for analysis in analyses:
+        for record in progress.each(tabulate(analysis).records(rank)):
+            yield {"network": analysis.label, **record}
+        progress.finish(analysis)
 
 
-def to_markdown(analyses: Sequence[Analysis], verdicts: Verdicts) -> Iterator[str]:
+def to_markdown(
+    analyses: Sequence[Analysis],
+    verdicts: Verdicts,
+    derivations: bool,
+    seen: Callable[[float], object],
+) -> Iterator[str]:
     """A summary, then each network with its layers, printed figures and derivations."""
+    progress = _Progress(seen)
     yield "# What these networks cost\n\n"
     yield from markdown_lines(listing(analyses, SUMMARY), exact=False)
     batch = f"batch {analyses[0].batch}, {analyses[0].dtype}"
@@ -69,10 +107,13 @@ def to_markdown(analyses: Sequence[Analysis], verdicts: Verdicts) -> Iterator[st
     for analysis in analyses:
         spec = analysis.spec
         yield from _network(analysis, verdicts.get(spec.network, ()) if spec else ())
+        if derivations:
+            yield from _derivations(progress.each(explain(analysis)))
+        progress.finish(analysis)
 
 
 def _network(analysis: Analysis, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """One network: where it comes from, its settings, layers, printed figures, derivations."""
+    """One network: where it comes from, its settings, layers and printed figures."""
     yield f"\n## {escaped(analysis.label)}\n\n{escaped(title(analysis))}.\n"
     yield from _paper(analysis)
     yield "\n### Layers\n\n"
@@ -82,9 +123,12 @@ def _network(analysis: Analysis, verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield "\n### Printed figures\n\n"
         printed = cell_table(analysis.label, verdicts)
         yield from writers.to_markdown(printed._replace(title=""), exact=True)
+
+
+def _derivations(explained: Iterable[Explanation]) -> Iterator[str]:
     yield "\n### Derivations\n\n"
     yield "<details><summary>The equation of each number, layer by layer</summary>\n\n"
-    for piece in explanations.pieces(explain(analysis), "markdown"):
+    for piece in explanations.pieces(explained, "markdown"):
         yield f"#{piece}" if piece.startswith("###") else piece
     yield "\n</details>\n"
 
@@ -102,9 +146,3 @@ def _paper(analysis: Analysis) -> Iterator[str]:
     if analysis.settings:
         values = [f"{name} = {shown(value)}" for name, value in analysis.settings.items()]
         yield f"\nSettings: {escaped(', '.join(values))}.\n"
-
-
-FORMATS: dict[str, Callable[[Sequence[Analysis], Verdicts], Iterator[str]]] = {
-    "markdown": to_markdown,
-    "csv": to_csv,
-}

@@ -162,9 +162,12 @@ def markdown_lines(table: Table, exact: bool) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |\n"
 
 
+_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\|*_`<>[]#~$&"})
+
+
 def escaped(text: str) -> str:
     """Text with everything that markdown would take for its own."""
-    return "".join("\\" + sign if sign in "\\|*_`<>[]#~$&" else sign for sign in one_line(text))
+    return one_line(text).translate(_MARKDOWN)
 
 
 def _markdown_name(line: Line | None) -> str:
@@ -191,16 +194,16 @@ def to_latex(table: Table, exact: bool) -> Iterator[str]:
     yield f"\\bottomrule\n\\end{{{environment}}}\n"
 
 
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-}  # fmt: skip
+})  # fmt: skip
 
 
 def latex(text: str) -> str:
     """Text with LaTeX's own characters escaped."""
-    return "".join(_LATEX.get(sign, sign) for sign in one_line(text))
+    return one_line(text).translate(_LATEX)
 
 
 def _latex_name(line: Line | None) -> str:
