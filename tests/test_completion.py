@@ -186,17 +186,22 @@ def test_what_words_are_is_said():
 # Nothing but words is printed.
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "archcalc table no-such-network@", "archcalc table no-such-network --set ",
-        "archcalc explain no-such-network ", "archcalc explain lenet5 no/such/la",
-        "archcalc no-such-command ", "archcalc table --no-such-option ", "archcalc table 'lenet5",
-        "archcalc table @", "archcalc table x@=", "archcalc", "archcalc table \\",
-        "archcalc table --specs /nowhere ", "archcalc table --depth x lenet5 --columns zz",
-    ],
+WRONG = (
+    "archcalc table no-such-network@", "archcalc table no-such-network --set ",
+    "archcalc explain no-such-network ", "archcalc explain lenet5 no/such/la",
+    "archcalc no-such-command ", "archcalc table --no-such-option ", "archcalc table 'lenet5",
+    "archcalc table @", "archcalc table x@=", "archcalc", "archcalc table \\",
+    "archcalc table --specs /nowhere ", "archcalc table --depth x lenet5 --columns zz",
 )  # fmt: skip
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        *(("zsh", line) for line in WRONG),
+        *((shell, line) for shell in ("bash", "fish", "powershell") for line in WRONG[3:5]),
+    ],
+)
 def test_nothing_but_words_is_printed(shell, line):
     ran = run(
         _ARCHCALC_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_ARGS=line, COMP_LINE=line,
