@@ -20,6 +20,8 @@ from archcalc import analyze
 from archcalc.errors import OutputError
 from archcalc.ops import OPERATIONS
 from archcalc.report import study
+from archcalc.report.columns import COLUMNS
+from archcalc.report.figures import unbroken
 from archcalc.report.table import listing, tabulate
 from archcalc.report.writers import as_text, write_file
 from archcalc.spec import library
@@ -373,6 +375,32 @@ def test_markdown_shows_marks_as_they_are(text: str) -> None:
     assert escaped(text) != text
 
 
+def test_markdown_keeps_a_figure_and_its_unit_on_one_line() -> None:
+    for command in (
+        ["table", "googlenet"], ["memory", "vgg16"], ["memory", "vgg16", "lenet5"],
+        ["list", "vgg16", "lenet5"], ["compare", "vgg16", "lenet5"],
+    ):  # fmt: skip
+        text = good(*command, "-f", "markdown")
+        assert re.search("\\d\u00a0[KMG]B? \\|", text), command
+        assert not re.search(r"\d [KMGTPE]?B?(?!\w)(?<! )", text), command
+    assert "118\u00a0M" in good("table", "googlenet", "-f", "markdown")
+    for name in ("csv", "json"):
+        assert "\u00a0" not in good("list", "vgg16", "-f", name)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("118 M", "118\u00a0M"), ("1.2 KB and 3 s", "1.2\u00a0KB and 3\u00a0s"),
+        ("12.3 ms - 40 µs", "12.3\u00a0ms - 40\u00a0µs"), ("7 B", "7\u00a0B"),
+        ("of 7 Modules", None), ("2 sets", None), ("16 Kernels", None),
+        ("1 K = 1000", "1\u00a0K = 1000"),
+    ],
+)  # fmt: skip
+def test_unbroken(text: str, kept: str | None) -> None:
+    assert unbroken(text) == (kept or text)
+
+
 # LaTeX.
 
 
@@ -401,8 +429,64 @@ def test_latex_escapes_names_labels_and_titles() -> None:
     text = as_text(tabulate(analysis, columns=["name", "type", "params"]), "latex")
     check_tex(text)
     assert r"e\textbar{}f*g\_h`" in text
-    [comment] = [line for line in text.splitlines() if "secret" in line]
+    comment, printed = [line for line in text.splitlines() if "secret" in line]
     assert comment.startswith("% ")
+    assert r"\textbf{100\% \{of\} it \textbackslash{}input\{secret\}" in printed
+
+
+def test_latex_prints_the_title_and_the_notes() -> None:
+    table = tabulate(analyze("lenet5"))
+    text = re.sub(r"(?m)^%.*$", "", as_text(table, "latex"))
+    assert r"\textbf{LeNet-5, input 1x32x32}" in text
+    for note in table.caption:
+        assert note.replace("1 K", "1~K") in text
+
+
+@pytest.mark.parametrize(
+    ("command", "headings"),
+    [
+        (["memory", "lenet5"], ["Inference", "Training"]),
+        (["reproduce", "mobilenet"], ["Howard et al. 2017, Table 4 (ImageNet, top 1)"]),
+        (["reconcile", "lenet5", "-t", "fvcore"], ["fvcore "]),
+    ],
+)
+def test_latex_headings_go_over_all_columns(command: list[str], headings: list[str]) -> None:
+    text = good(*command, "-f", "latex")
+    check_tex(text)
+    for heading in headings:
+        [line] = [line for line in text.splitlines() if rf"\textbf{{{heading}" in line]
+        assert line.startswith(r"\multicolumn{")
+        assert line.endswith(r" \\")
+        assert not re.search(r"(?<!\\)&", line)
+
+
+def latex_widths(text: str) -> Iterator[float]:
+    """The share of the text's width that the columns that wrap take in each table."""
+    for columns in re.findall(
+        r"\\begin\{(?:tabular|longtable)\}(?:\[l\])?\{@\{\}(.*)@\{\}\}", text
+    ):
+        yield sum(map(float, re.findall(r"p\{([\d.]+)\\linewidth\}", columns)))
+
+
+def test_latex_wraps_texts_and_splits_columns_that_do_not_fit() -> None:
+    wide = as_text(tabulate(analyze("googlenet"), columns=["all"]), "latex")
+    check_tex(wide)
+    assert wide.count(r"\begin{longtable}") > 3
+    assert wide.count("Layer & ") == wide.count(r"\begin{longtable}")  # each has the names
+    for column in COLUMNS.values():
+        heading = rf"(^|& ){re.escape(column.heading)} (&|\\\\)"
+        assert re.search(heading, wide, re.MULTILINE), column.key
+    titles = as_text(listing([analyze("vgg16-1x1"), analyze("faster-rcnn-mobilenet")]), "latex")
+    assert titles.count(r"\begin{tabular}") == 1
+    printed = good("reproduce", "mobilenet", "-f", "latex")
+    assert r"\raggedright\arraybackslash}p{" in printed
+    for text in (wide, titles, printed):
+        assert all(share < 1 for share in latex_widths(text))
+
+
+def test_latex_does_not_make_dashes_of_options() -> None:
+    text = good("memory", "lenet5", "-f", "latex")
+    assert "(-{}-in-place)" in text
 
 
 def test_latex_of_a_title_of_ones_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def prefixed(value: int, unit: str = "") -> str:
         return f"{value} {unit}".rstrip()
     places = max(0, 2 - _digits(scaled))
     return f"{rounded(scaled, f'.{places}f')} {PREFIXES[power]}{unit}"
+
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGTPE]?B|[KMGTPE]|s|ms|µs|ns|GFLOP/s)(?!\w))")
+
+
+def unbroken(text: str) -> str:
+    """Text in which no line ends between a figure and its unit: there is a no-break space."""
+    return _UNIT.sub("\u00a0", text)
 
 
 def _digits(scaled: float) -> int:

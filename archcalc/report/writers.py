@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc import words
 from archcalc.errors import OutputError, did_you_mean, one_line, printable, received
-from archcalc.report.figures import figure
+from archcalc.report.figures import figure, unbroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from archcalc.report.columns import Column
     from archcalc.report.table import Line, Table
 
 SUFFIXES = {
@@ -149,7 +150,8 @@ def to_markdown(table: Table, exact: bool) -> Iterator[str]:
         yield f"**{escaped(table.title)}**\n\n"
     yield from markdown_lines(table, exact)
     yield "\n" if table.caption else ""
-    yield "  \n".join(map(escaped, table.caption)) + ("\n" if table.caption else "")
+    notes = (escaped(unbroken(note)) for note in table.caption)
+    yield "  \n".join(notes) + ("\n" if table.caption else "")
 
 
 def markdown_lines(table: Table, exact: bool) -> Iterator[str]:
@@ -178,40 +180,24 @@ def _markdown_name(line: Line | None) -> str:
 
 
 def to_latex(table: Table, exact: bool) -> Iterator[str]:
-    """A booktabs tabular; a longtable where there are many rows."""
-    long = len(table.lines) > 40
-    environment = "longtable" if long else "tabular"
-    alignment = "".join("r" if column.right else "l" for column in table.columns)
-    head = " & ".join(latex(column.heading) for column in table.columns) + r" \\"
-    for note in (table.title, *table.caption):
-        yield f"% {note}\n" if note else ""
-    yield f"% needs: \\usepackage{{booktabs{',longtable' if long else ''}}}\n"
-    yield f"\\begin{{{environment}}}{{{alignment}}}\n\\toprule\n{head}\n\\midrule\n"
-    yield "\\endhead\n" if long else ""
-    for i, cells in enumerate(text_rows(table, exact, _latex_name, latex)):
-        yield "\\midrule\n" if i == len(table.lines) else ""
-        yield " & ".join(cells) + " \\\\\n"
-    yield f"\\bottomrule\n\\end{{{environment}}}\n"
+    """Booktabs tables as wide as an article's text, the title above, the conventions below."""
+    from archcalc.report.latex import pieces as of_latex
+
+    return of_latex(table, exact)
 
 
 _LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\u00a0": "~",
+    "×": r"$\times$", "±": r"$\pm$", "µ": r"$\mu$", "−": "$-$", "→": r"$\to$", "≥": r"$\ge$",
+    "≤": r"$\le$",
 })  # fmt: skip
 
 
 def latex(text: str) -> str:
     """Text with LaTeX's own characters escaped."""
-    return one_line(text).translate(_LATEX)
-
-
-def _latex_name(line: Line | None) -> str:
-    if line is None:
-        return r"\textbf{total}"
-    indent = rf"\hspace{{{line.level}em}}" if line.level else ""
-    name = latex(line.name)
-    return indent + (rf"\textbf{{{name}}}" if line.heads else name)
+    return one_line(text).translate(_LATEX).replace("--", "-{}-")
 
 
 def text_rows(
@@ -225,18 +211,22 @@ def text_rows(
 
     for line in table.lines:
         yield [
-            name(line) if c.key == "name" else escape(figure(c, c.get(line.row), exact))
+            name(line) if c.key == "name" else escape(_figure(c, line.row, exact))
             for c in table.columns
         ]
     if table.total is None:
         return
     total = [
-        escape(figure(c, c.get(table.total), exact)) if c.key in TOTALLED else ""
-        for c in table.columns
+        escape(_figure(c, table.total, exact)) if c.key in TOTALLED else "" for c in table.columns
     ]
     if table.columns[0].key not in TOTALLED:
         total[0] = name(None)
     yield total
+
+
+def _figure(column: Column, row: Any, exact: bool) -> str:
+    """A cell's text, which keeps a figure and its unit on one line."""
+    return unbroken(figure(column, column.get(row), exact))
 
 
 FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
