@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from archcalc.report.figures import unbroken
+from archcalc.report.figures import rounded, unbroken
 from archcalc.report.writers import latex, text_rows
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Size(NamedTuple):
 
     command: str
     type: float
-    gap: float
+    gap: int
 
 
 SIZES = (
@@ -109,7 +109,7 @@ def _panel(
     own = [widths[i] for i in columns]
     wrapped = _wrapped([(widths[i], cells.rights[i]) for i in columns], size)
     kinds = [
-        rf">{{\raggedright\arraybackslash}}p{{{share:.3f}\linewidth}}" if share else kind
+        _wrapping(share) if share else kind
         for share, kind in zip(
             wrapped, ("r" if cells.rights[i] else "l" for i in columns), strict=True
         )
@@ -117,7 +117,7 @@ def _panel(
     name = "longtable" if long else "tabular"
     head = " & ".join(latex(cells.heads[i]) for i in columns)
     place = "[l]" if long else ""
-    yield f"{{{size.command}\\setlength{{\\tabcolsep}}{{{size.gap:g}pt}}"
+    yield f"{{{size.command}\\setlength{{\\tabcolsep}}{{{size.gap}pt}}"
     yield "" if long else "\\noindent"
     yield f"\n\\begin{{{name}}}{place}{{@{{}}{''.join(kinds)}@{{}}}}\n"
     yield f"\\toprule\n{head} \\\\\n\\midrule\n" + "\\endhead\n" * long
@@ -176,8 +176,14 @@ def _spanning(line: Line | None, columns: int, width: float) -> str:
     text = _text(line.name, line, True, named=True)
     if _width(line.name, line, 0) * SIZES[0].type <= width:
         return f"\\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{{text}}}"
-    kind = rf"@{{}}>{{\raggedright\arraybackslash}}p{{{width / TEXT_WIDTH:.3f}\linewidth}}@{{}}"
-    return f"\\multicolumn{{{columns}}}{{{kind}}}{{{text}}}"
+    kind = _wrapping(width / TEXT_WIDTH)
+    return f"\\multicolumn{{{columns}}}{{@{{}}{kind}@{{}}}}{{{text}}}"
+
+
+def _wrapping(share: float) -> str:
+    """A column in which texts wrap, as wide as a share of the text."""
+    width = rounded(share, ".3f")
+    return rf">{{\raggedright\arraybackslash}}p{{{width}\linewidth}}"
 
 
 _BREAKS = re.compile(r"(/|\\_|[,=@](?! ))")  # of names: a path, settings
