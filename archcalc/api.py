@@ -296,7 +296,10 @@ def _resolver(
 
 
 def paths(
-    network: str | Analysis, output: str | None = None, *, specs: Sequence[str] = ()
+    network: str | Spec | Graph | Analysis,
+    output: str | None = None,
+    *,
+    specs: Sequence[str] = (),
 ) -> Paths:
     """The paths from the input to an output, by how many deeper branches of sums they go through.
 
@@ -305,14 +308,17 @@ def paths(
     """
     from archcalc.analysis.paths import paths as followed
 
-    return followed(analyze(network, specs=specs) if isinstance(network, str) else network, output)
+    analysis = network if isinstance(network, Analysis) else analyze(network, specs=specs)
+    return followed(analysis, output)
 
 
-def paths_by_output(network: str | Analysis, *, specs: Sequence[str] = ()) -> dict[str, Paths]:
+def paths_by_output(
+    network: str | Spec | Graph | Analysis, *, specs: Sequence[str] = ()
+) -> dict[str, Paths]:
     """The paths to each output that is not auxiliary, by the output's name."""
     from archcalc.analysis.paths import main_outputs
 
-    analysis = analyze(network, specs=specs) if isinstance(network, str) else network
+    analysis = network if isinstance(network, Analysis) else analyze(network, specs=specs)
     names = [output.name for output in main_outputs(analysis.graph)]
     return {name: paths(analysis, name) for name in names}
 

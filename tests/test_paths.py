@@ -275,6 +275,8 @@ def test_each_output_has_its_own_paths_and_bodies(outputs: str) -> None:
 def test_one_output_is_asked_for_by_its_name(outputs: str) -> None:
     assert archcalc.paths(outputs, "u9").total == 2**10
     assert archcalc.paths(outputs, output="head").total == 2**7
+    assert archcalc.paths(archcalc.load(outputs), "u4").total == 2**5
+    assert archcalc.paths(archcalc.analyze(outputs).graph, "u4").total == 2**5
     with pytest.raises(SettingError, match=r"received none; there are u4, u9$"):
         archcalc.paths(outputs)
     with pytest.raises(SettingError, match=r"received 'u8'; there are u4, u9, head"):
