@@ -33,11 +33,21 @@ def _installer() -> str:
     import sys
 
     here = f'"{sys.executable}"'
-    if not is_installed("pip"):
+    if not _has_pip():
         return f"uv pip install --python {here}"
     first = shutil.which("python") or ""
     is_first = os.path.dirname(first) == os.path.dirname(sys.executable)
     return f"{'python' if is_first else here} -m pip install"
+
+
+def _has_pip() -> bool:
+    """Whether pip is there; looking for the module instead makes setuptools replace distutils."""
+    from importlib import metadata
+
+    try:
+        return bool(metadata.version("pip"))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def is_installed(package: str) -> bool:

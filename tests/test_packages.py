@@ -141,7 +141,7 @@ def test_verify_carries_on_without_other_peoples_counters(monkeypatch):
 def test_the_line_is_for_the_python_that_runs(monkeypatch, first, has_pip, line):
     monkeypatch.setattr(sys, "executable", "/a/venv/bin/python3")
     monkeypatch.setattr("shutil.which", lambda name: first)
-    monkeypatch.setattr(packages, "is_installed", lambda name: has_pip)
+    monkeypatch.setattr(packages, "_has_pip", lambda: has_pip)
     assert packages.installing("torch") == line
     assert packages.installing("thop", "fvcore") == line
     both = line + ' "ptflops"'

@@ -60,7 +60,7 @@ def test_wheel_names_its_command_version_and_license(wheel):
     headers = HeaderParser().parsestr(metadata(wheel, "METADATA"))
     assert headers["Version"] == archcalc.__version__
     assert headers["License-Expression"] == "Apache-2.0"
-    assert "archcalc = archcalc.cli:main" in metadata(wheel, "entry_points.txt").splitlines()
+    assert "archcalc = archcalc.__main__:main" in metadata(wheel, "entry_points.txt").splitlines()
     assert metadata(wheel, "licenses/LICENSE") == (ROOT / "LICENSE").read_text()
 
 
