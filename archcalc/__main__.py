@@ -40,7 +40,9 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         end(signal.SIGINT)
-    except MemoryError:
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and "failed to map segment" not in str(error):
+            raise
         _complain(b"error: expected enough memory for this command, received less\n")
         os._exit(2)
     finally:

@@ -116,7 +116,10 @@ def one_line(text: str) -> str:
 
 def received(value: object, limit: int = 60) -> str:
     """How a received value is quoted in a message: short, on one line, printable."""
-    text = value if isinstance(value, str) else str(value)
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except ValueError:  # Python writes no integers of more digits
+        text = "a number of thousands of digits"
     text = text if len(text) <= limit else text[: limit - 3] + "..."
     quoted = f"'{text}'" if isinstance(value, str) else text
     return printable(quoted.replace("\n", "\\n"))

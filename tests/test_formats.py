@@ -698,6 +698,18 @@ def test_devices_are_written_to_and_not_replaced() -> None:
     assert "No space left" in bad("table", "lenet5", "-f", "csv", "-o", "/dev/full")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json", "md", "tex", "txt"])
+def test_a_name_that_is_not_utf8(tmp_path: Path, suffix: str) -> None:
+    """Half a character is spelled out, in files as on the terminal."""
+    spec = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"n\xff.yaml"))
+    with open(spec, "w", encoding="utf-8") as stream:
+        stream.write("input: [1, 8, 8]\nlayers: [conv: {out: 2, kernel: 3}]\n")
+    target = tmp_path / f"a.{suffix}"
+    command = "list" if suffix == "csv" else "table"  # which has the network's name
+    good(command, spec, "-o", str(target))
+    assert "udcff" in target.read_text(encoding="utf-8")
+
+
 def test_machine_formats_hold_one_network() -> None:
     for name in ("csv", "json"):
         message = bad("table", "mobilenet@alpha=[1.0,0.5]", "-f", name)

@@ -794,6 +794,7 @@ HALF = (
         (("--dtype", "int8"), "--dtype: expected one of float32, float16"),
         (("--dtype", "half"), HALF),
         (("--batch", "0"), "--batch: expected whole numbers of at least 1"),
+        (("--batch", "9" * 5000), "--batch: expected whole numbers of at least 1"),
         (("--batch", "1,x"), "--batch: expected whole numbers of at least 1"),
         (("--top", "0"), "--top: expected at least 1"),
         (("--threads", "0"), "--threads: expected 1 to 1024, received 0"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archcalc.errors import NetworkNotFound, SpecError
+from archcalc.errors import ArchcalcError, NetworkNotFound, SpecError
 from archcalc.spec import library
 from archcalc.spec.library import find
 
@@ -208,3 +208,37 @@ def test_networks_lists_every_variant_once(
 def test_every_shipped_network_is_found_by_its_name() -> None:
     for spec in library.networks():
         assert find(spec.network).network == spec.network
+
+
+# What lies in a directory beside specs.
+
+
+def test_only_files_are_looked_at(directory: Path) -> None:
+    """To open a pipe waits until somebody writes into it, and a device may never end."""
+    os.mkfifo(directory / "pipe.yaml")
+    (directory / "folder.yaml").mkdir()
+    (directory / "device.yaml").symlink_to("/dev/zero")
+    (directory / "linked.yaml").symlink_to(directory / "mine.yaml")
+    (directory / "nowhere.yaml").symlink_to(directory / "none")
+    (directory / "ring.yaml").symlink_to(directory / "ring.yaml")
+    errors: list[ArchcalcError] = []
+    assert library.networks([str(directory)], on_error=errors.append)[0].network == "linked"
+    assert [str(error) for error in errors] == [
+        f"can't read '{directory}/nowhere.yaml': No such file or directory",
+        f"can't read '{directory}/ring.yaml': Too many levels of symbolic links",
+    ]
+    assert find("mine", [str(directory)]).network == "mine"
+    with pytest.raises(SpecError, match=r"can't read '.*nowhere.yaml': No such file"):
+        find("nowhere", [str(directory)])
+
+
+def test_a_directory_that_cannot_be_read(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's user may be root, who can read everything."""
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for name in ("vgg16", "nothing"):
+        with pytest.raises(NetworkNotFound, match=r"can't read the directory .*: Permission"):
+            find(name, [str(directory)])

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import command
 import pytest
 from typer.testing import CliRunner
 
@@ -51,6 +52,30 @@ def judged(path: Path, entries: str) -> list[Verdict]:
 def one(path: Path, figures: str, more: str = "") -> Verdict:
     [verdict] = judged(path, f"published:\n  - source: a paper\n{more}    layers: {figures}\n")
     return verdict
+
+
+def test_a_broken_spec_leaves_the_others(
+    tmp_path: Path, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In numbers and for one network; the API raises unless it is told where errors go."""
+    few = tmp_path / "shipped"
+    few.mkdir()
+    (few / "lenet5.yaml").write_bytes(Path(library.shipped(), "lenet5.yaml").read_bytes())
+    monkeypatch.setattr(library, "shipped", lambda: str(few))
+    printed = "published: [{source: a paper, of: {small: {params: 1}}}]\n"
+    (tmp_path / "broken.yaml").write_text(SPEC.replace("small", "broken") + "layer: small\n")
+    (tmp_path / "unfit.yaml").write_text(
+        SPEC.replace("small", "unfit").replace("kernel: 2", "kernel: 99") + printed
+    )
+    spec.write_text(SPEC + "published: [{source: a paper, layers: {C1: {params: 156}}}]\n")
+    for words in (["reproduce", "--all"], ["reproduce", "small"], ["compare", "small", "lenet5"]):
+        ran = command.run(*words, "--specs", str(tmp_path))
+        assert ran.code == 2
+        assert "small" in ran.out
+        assert ran.err.count("broken.yaml:") == 1
+    for asked in (None, "small"):
+        with pytest.raises((SpecError, SpecErrors)):
+            api.reproduce(asked, specs=[str(tmp_path)])
 
 
 def test_every_figure_of_the_language_is_computed_and_no_other() -> None:
