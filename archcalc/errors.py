@@ -4,6 +4,7 @@
     |-- SpecError                 a spec says something it can't
     |   `-- SpecErrors            all schema errors of one file, reported together
     |-- LayerError                an op can't take its inputs (with layer and place: SpecError)
+    |-- GraphError                a graph can't be built so: a name that is taken, and the like
     |-- NetworkNotFound           no network, file or variant of that name
     |-- SettingError              a setting, input shape, dtype or batch that can't be
     |-- ColumnError               a column, table or sort key that is not there
@@ -80,6 +81,14 @@ class SpecErrors(SpecError):
 
 class LayerError(ArchcalcError):
     """An op can't take these inputs or fields; who knows the layer turns it into a SpecError."""
+
+
+class GraphError(ArchcalcError):
+    """A graph can't be built so; `field` is the argument that is wrong, where it is one."""
+
+    def __init__(self, message: str, *, field: str | None = None, layer: str | None = None) -> None:
+        super().__init__(f"{field}: {message}" if field else message, layer=layer)
+        self.field = field
 
 
 class NetworkNotFound(ArchcalcError):

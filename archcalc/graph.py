@@ -9,30 +9,34 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.errors import LayerError, Place, SpecError
-from archcalc.ops.base import LARGEST_AXIS, spelled
+from archcalc.errors import ArchcalcError, GraphError, LayerError, Place, SpecError, received
+from archcalc.ops.base import LARGEST_AXIS, Op, spelled
 from archcalc.ops.shape import Input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from archcalc.ops import Facts, Op
+    from archcalc.ops import Facts
     from archcalc.ops.base import Shape
+
+_builders = count(1)
 
 
 class Tensor(NamedTuple):
     """One output of one node: the node's index, the port, the shape (batch apart).
 
     The shape is that seen where the tensor is used: outside of a part that is applied N times,
-    what comes out of it has N in front.
+    what comes out of it has N in front. `owner` is the number of the builder that made it.
     """
 
     node: int
     port: int
     shape: Shape
+    owner: int
 
 
 class Node:
@@ -76,7 +80,7 @@ class Node:
         return self.scope.times
 
     def tensor(self, port: int = 0) -> Tensor:
-        return Tensor(self.index, port, self.facts.outputs[port])
+        return Tensor(self.index, port, self.facts.outputs[port], self.scope.owner)
 
     def __repr__(self) -> str:
         return f"<{self.path}: {self.op!r}>"
@@ -97,7 +101,7 @@ class Scope:
 
     __slots__ = (
         "applications", "arguments", "branches", "children", "entry", "exit", "kind", "label",
-        "level", "name", "parent", "path", "source", "survival", "times",
+        "level", "name", "owner", "parent", "path", "source", "survival", "times",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +114,7 @@ class Scope:
         self.applications = applications
         self.times: int = parent.times if parent else 1
         self.level: int = parent.level if parent else 0
+        self.owner: int = parent.owner if parent else 0
         if applications is not None:
             self.times *= applications
             self.level += 1
@@ -199,6 +204,12 @@ class _Entered:
         self.outer = outer
 
     def __enter__(self) -> Scope:
+        if self.builder.scope is not self.outer or self.scope.children:
+            raise GraphError(
+                "expected a block to be entered once, where it was opened, received it elsewhere "
+                "or again",
+                layer=self.scope.path,
+            )
         self.builder.scope = self.scope
         return self.scope
 
@@ -219,8 +230,9 @@ def _upwards(scope: Scope) -> Iterator[Scope]:
 class _Copy:
     """Appends layers once more, on another entry; each comes `shift` after the first time."""
 
-    def __init__(self, nodes: list[Node], first: int, entry: Tensor) -> None:
+    def __init__(self, nodes: list[Node], first: int, outside: Tensor, entry: Tensor) -> None:
         self.nodes = nodes
+        self.outside = (outside.node, outside.port)
         self.first = first
         self.shift = len(nodes) - first
         self.entry = entry
@@ -260,23 +272,40 @@ class _Copy:
     def tensor(self, tensor: Tensor) -> Tensor:
         """The copy's; what came into the scope is now the new entry."""
         if tensor.node < self.first:
-            return Tensor(self.entry.node, self.entry.port, tensor.shape)
-        return Tensor(tensor.node + self.shift, tensor.port, tensor.shape)
+            if (tensor.node, tensor.port) != self.outside:
+                raise GraphError(
+                    "expected a block that takes nothing from outside but what comes into it, "
+                    f"received one that takes {self.nodes[tensor.node].path}",
+                    field="scope",
+                )
+            return Tensor(self.entry.node, self.entry.port, tensor.shape, tensor.owner)
+        return Tensor(tensor.node + self.shift, tensor.port, tensor.shape, tensor.owner)
 
 
 class GraphBuilder:
-    """Builds a Graph node by node; the one way in for every frontend."""
+    """Builds a Graph node by node; the one way in for every frontend.
+
+    Raises GraphError where what is asked for can't be a graph.
+    """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = self._text(name, "name")
         self.root = Scope("", "network", None)
+        self.root.owner = next(_builders)
         self.scope = self.root
+        self._finished = False
         self.nodes: list[Node] = []
         self._applied = False  # whether any part is applied several times
         self._facts: dict[tuple[Op, tuple[Shape, ...]], Facts] = {}
 
     def input(self, shape: Shape, source: Place | None = None) -> Tensor:
         """Where the network's input comes in; the first node."""
+        if self.nodes or self.scope is not self.root:
+            raise GraphError("expected the network's input once and first, received it later")
+        if not isinstance(shape, (tuple, list)):
+            raise GraphError(
+                f"expected sizes such as (3, 224, 224), received {received(shape)}", field="shape"
+            )
         node = self._append(Input(shape=shape), (), "input", source)
         self.root.entry = node.tensor()
         return node.tensor()
@@ -292,16 +321,74 @@ class GraphBuilder:
         label: str | None = None,
     ) -> Node:
         """Append a layer; raises SpecError with its name, inputs and place if it can't be."""
+        self._check_name(name)
+        self._check_layer(op, inputs, name)
         if self._applied:
             inputs = [self.seen(tensor, source, name) for tensor in inputs]
         node = self._append(op, tuple(inputs), name, source)
         node.label = label
-        if op.references:
-            self._check_origin(node)
-        if shared_with is not None:
-            self._share(node, shared_with)
+        if op.references or shared_with is not None:
+            self._refer(node, shared_with)
         self.scope.children[name] = node
         return node
+
+    def _refer(self, node: Node, shared_with: Node | None) -> None:
+        """Hold a node against the others that it refers to; without it where it can't be."""
+        try:
+            if node.op.references:
+                self._check_origin(node)
+            if shared_with is not None:
+                self._share(node, shared_with)
+        except ArchcalcError:
+            self.nodes.pop()
+            raise
+
+    # What can't be a graph.
+
+    def _check_name(self, name: str) -> None:
+        """Refuse names that are taken in this scope, or that a full name can't hold."""
+        if self._finished:
+            raise GraphError(f"expected nothing after finish, received {received(name)}")
+        text = self._text(name, "name")
+        if not text or "/" in text or "." in text:
+            raise self._wrong("name", "one character or more, without / and .", text)
+        if text in self.scope.children or (text == "input" and self.scope is self.root):
+            raise self._wrong("name", "one that is not taken", text, text)
+
+    def _check_layer(self, op: Any, inputs: Any, name: str) -> None:
+        if not isinstance(op, Op) or isinstance(op, Input):
+            raise self._wrong("op", "a layer's op", op, name)
+        if not isinstance(inputs, (list, tuple)) or isinstance(inputs, Tensor):
+            raise self._wrong("inputs", "a list of tensors", inputs, name)
+        for tensor in inputs:
+            if not self._owns(tensor):
+                raise self._foreign("inputs", tensor, name)
+
+    def _text(self, value: Any, field: str) -> str:
+        if not isinstance(value, str):
+            raise self._wrong(field, "text", value)
+        return value
+
+    def _owns(self, value: object) -> bool:
+        """Whether it is a tensor that this builder made."""
+        return isinstance(value, Tensor) and value.owner == self.root.owner
+
+    def _wrong(self, field: str, expected: str, value: Any, name: str = "") -> GraphError:
+        """An argument that can't be, of the layer of that name where it has one."""
+        plain = isinstance(value, (str, int, float)) or value in (None, [], ())
+        got = received(value if plain else type(value).__name__)
+        layer = self._path(name) if name else None
+        return GraphError(f"expected {expected}, received {got}", field=field, layer=layer)
+
+    def _foreign(self, field: str, value: Any, name: str = "") -> GraphError:
+        if not isinstance(value, Tensor):
+            return self._wrong(field, "a tensor, such as a node's tensor()", value, name)
+        layer = self._path(name) if name else None
+        message = "expected tensors of this builder, received one of another"
+        return GraphError(message, field=field, layer=layer)
+
+    def _path(self, name: str) -> str:
+        return f"{self.scope.path}/{name}" if self.scope.path else name
 
     def _check_origin(self, node: Node) -> None:
         tensor = node.inputs[-1]
@@ -324,7 +411,9 @@ class GraphBuilder:
         self.nodes.append(node)
         return node
 
-    def _share(self, node: Node, other: Node) -> None:
+    def _share(self, node: Node, other: Any) -> None:
+        if not isinstance(other, Node) or other.scope.owner != self.root.owner:
+            raise self._wrong("shared_with", "a node of this builder", other, node.name)
         own = node.op.parameters(node.facts.inputs)
         theirs = other.op.parameters(other.facts.inputs)
         if not set(own) <= set(theirs):  # all that it needs is there; a bias more is no matter
@@ -341,8 +430,7 @@ class GraphBuilder:
         node.shared_with = other.shared_with or other
 
     def _placed(self, error: LayerError, name: str, source: Place | None) -> SpecError:
-        path = f"{self.scope.path}/{name}" if self.scope.path else name
-        return SpecError(error.message, place=source, layer=path, hint=error.hint)
+        return SpecError(error.message, place=source, layer=self._path(name), hint=error.hint)
 
     def enter(
         self, name: str, kind: str, entry: Tensor, applications: int | None = None
@@ -353,6 +441,12 @@ class GraphBuilder:
         many tensors of that shape, and each layer inside takes one of them, as `seen` tells its
         shape. Raises SpecError where it has not.
         """
+        self._check_name(name)
+        self._text(kind, "kind")
+        if not self._owns(entry):
+            raise self._foreign("entry", entry, name)
+        if applications is not None and not (type(applications) is int and applications > 0):
+            raise self._wrong("applications", "a whole number of at least 1", applications, name)
         outer = self.scope
         scope = Scope(name, kind, outer, applications)
         scope.entry = entry
@@ -381,6 +475,8 @@ class GraphBuilder:
         Raises SpecError where a layer in such a part takes something from outside that is not what
         comes into the part: each application has its own.
         """
+        if not self._owns(tensor):
+            raise self._foreign("tensor", tensor, name)
         if not self._applied:
             return tensor
         node = self.nodes[tensor.node]
@@ -405,7 +501,7 @@ class GraphBuilder:
                     layer=f"{self.scope.path}/{name}" if name else self.scope.path,
                 )
             shape = shape[1:]
-        return Tensor(tensor.node, tensor.port, shape)
+        return Tensor(tensor.node, tensor.port, shape, tensor.owner)
 
     def repeat(self, scope: Scope) -> Tensor:
         """Fill the scope entered with what another holds, and give its exit.
@@ -413,14 +509,36 @@ class GraphBuilder:
         The other must take nothing from outside but its entry; both entries have the same shape, so
         that every layer keeps its facts.
         """
-        first = next(scope.nodes()).index
+        first, outside = self._repeated(scope)
         assert self.scope.entry is not None
-        _Copy(self.nodes, first, self.scope.entry).fill(scope, self.scope)
+        _Copy(self.nodes, first, outside, self.scope.entry).fill(scope, self.scope)
         assert self.scope.exit is not None
         return self.seen(self.scope.exit)
 
+    def _repeated(self, scope: Any) -> tuple[int, Tensor]:
+        """The first node of a block that can be filled in here, and what comes into it."""
+        own = self.scope
+        if own is self.root or own.children:
+            raise GraphError("expected to be in a block without layers yet, received another")
+        if not isinstance(scope, Scope) or scope.owner != self.root.owner:
+            raise self._wrong("scope", "a block of this builder", scope)
+        first = next(scope.nodes(), None)
+        if first is None or scope.entry is None or scope.exit is None or own.entry is None:
+            message = "expected a block with layers and its exit set, received one without"
+            raise GraphError(message, field="scope")
+        wanted, given = (
+            one.entry.shape if one.applications is None else one.entry.shape[1:]
+            for one in (scope, own)
+            if one.entry
+        )
+        if wanted != given:
+            message = f"expected the shape {spelled(wanted)} that comes into it, received "
+            raise GraphError(message + spelled(given), field="scope", layer=own.path)
+        return first.index, scope.entry
+
     def finish(self, outputs: list[Output]) -> Graph:
         """The graph; a layer that feeds no output is an error."""
+        self._check_outputs(outputs)
         reached = bytearray(len(self.nodes))
         waiting = [output.tensor.node for output in outputs]
         while waiting:
@@ -439,4 +557,25 @@ class GraphBuilder:
                 hint="take it with 'from:', list it under 'outputs:', or leave it out",
             )
         self.root.exit = outputs[0].tensor
+        self._finished = True
         return Graph(self.name, self.nodes, self.root, outputs)
+
+    def _check_outputs(self, outputs: Any) -> None:
+        if self._finished:
+            raise GraphError("expected finish once, received it again")
+        if self.scope is not self.root:
+            raise GraphError(
+                "expected finish after every block is left, received it inside of one",
+                layer=self.scope.path,
+            )
+        if not isinstance(outputs, (list, tuple)) or not outputs:
+            raise self._wrong("outputs", "a list of at least one Output", outputs)
+        names = set()
+        for output in outputs:
+            if not isinstance(output, Output):
+                raise self._wrong("outputs", "an Output", output)
+            if not self._owns(output.tensor):
+                raise self._foreign("outputs", output.tensor)
+            if self._text(output.name, "outputs") in names:
+                raise self._wrong("outputs", "names that differ", output.name)
+            names.add(output.name)

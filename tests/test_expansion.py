@@ -12,7 +12,7 @@ from archcalc.spec import library
 from archcalc.spec.expansion import _Expansion, expand
 
 if TYPE_CHECKING:
-    from archcalc.graph import Graph, Node, Scope
+    from archcalc.graph import Graph, Node, Scope, Tensor
     from archcalc.spec.model import Spec
 
 GOOD = sorted((Path(__file__).parent / "cases" / "good").glob("*.yaml"))
@@ -58,22 +58,28 @@ layers:
 
 
 def told(graph: Graph) -> list[Any]:
-    """All that a graph says."""
+    """All that a graph says, but for the builder that made its tensors."""
     scopes = [told_of_scope(scope) for scope in graph.root.walk()]
-    return [*map(told_of_node, graph.nodes), *scopes, graph.outputs]
+    outputs = [(one.name, told_of_tensor(one.tensor), one.auxiliary) for one in graph.outputs]
+    return [*map(told_of_node, graph.nodes), *scopes, *outputs]
+
+
+def told_of_tensor(tensor: Tensor | None) -> tuple[Any, ...] | None:
+    return tensor and (tensor.node, tensor.port, tensor.shape)
 
 
 def told_of_node(node: Node) -> tuple[Any, ...]:
     shared = node.shared_with and node.shared_with.index
     where = (node.index, node.path, node.source, node.label, node.times, shared)
-    return (*where, node.op, node.inputs, node.facts)
+    return (*where, node.op, *map(told_of_tensor, node.inputs), node.facts)
 
 
 def told_of_scope(scope: Scope) -> tuple[Any, ...]:
     said = (scope.path, scope.kind, scope.source, scope.label, scope.times, scope.survival)
     children = {name: (type(child), child.path) for name, child in scope.children.items()}
     branches = {name: told_of_scope(branch) for name, branch in scope.branches.items()}
-    return (*said, scope.arguments, list(children.items()), branches, scope.entry, scope.exit)
+    ends = (told_of_tensor(scope.entry), told_of_tensor(scope.exit))
+    return (*said, scope.arguments, list(children.items()), branches, *ends)
 
 
 def expanded_whole(spec: Spec) -> Graph:
