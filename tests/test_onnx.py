@@ -35,7 +35,7 @@ layers:
   - conv: {out: 2, kernel: 1}
 """
 
-# Three outputs: a layer in the middle, one that changes nothing, and one that has the name of
+# Four outputs: a layer in the middle, one that changes nothing, and one that has the name of
 # another layer; and another's weights.
 WOVEN = """
 input: [4]
@@ -43,8 +43,8 @@ layers:
   - linear: {name: first, out: 4}
   - linear: {name: again, out: 4, weights: first}
   - dropout: {name: kept}
-  - identity: {name: apart}
-outputs: [first, {from: kept, name: dropped}, {from: again, name: apart}]
+  - linear: {name: apart, out: 2}
+outputs: [first, {from: kept, name: dropped}, {from: again, name: apart}, {from: apart, name: last}]
 """
 
 

@@ -116,7 +116,7 @@ def _translated(keys: Sequence[Key], dtype: torch.dtype) -> ModelProto:
 
     with torch.device("meta"):
         parts = [build_layer(op, inputs).to(dtype) for op, inputs in keys]
-        examples = tuple(torch.zeros(2, *one, dtype=dtype) for _, ins in keys for one in ins)
+        examples = tuple(x for key in keys for x in _examples(*key, dtype))
     # A batch of its own for each: the exporter takes a size from any input that has it.
     batches = [torch.export.Dim(f"batch{i}", min=1) for i in range(len(keys))]
     sizes = tuple({0: batch} for batch, (_, ins) in zip(batches, keys, strict=True) for _ in ins)
@@ -134,6 +134,13 @@ def _translated(keys: Sequence[Key], dtype: torch.dtype) -> ModelProto:
                 inner.initializers[name] = value
         optimizer.optimize(exported.model)
         return onnx_ir.serde.serialize_model(exported.model)
+
+
+def _examples(op: Op, inputs: Shapes, dtype: torch.dtype) -> Iterator[Tensor]:
+    """Two inputs of the batch; an unpooling's second ones are the positions of maxima."""
+    for i, one in enumerate(inputs):
+        is_index = isinstance(op, pooling.MaxUnpool) and i > 0
+        yield torch.zeros(2, *one, dtype=torch.int64 if is_index else dtype)
 
 
 def _templates(graph: GraphProto, keys: Sequence[Key]) -> Iterator[Template]:
