@@ -104,6 +104,16 @@ def test_it_gives_what_the_model_gives() -> None:
         checks.check_onnx(graph, templates)
 
 
+@pytest.mark.slow
+def test_a_layer_that_onnx_lacks_is_named(tmp_path: Path) -> None:
+    """PyTorch's exporter has no adaptive pools of three axes whose windows differ."""
+    spec = tmp_path / "lacking.yaml"
+    spec.write_text("input: [1, 5, 5, 5]\nlayers: [relu, adaptiveavgpool: {name: p, size: 3}]\n")
+    said = bad("build", str(spec), "-o", str(tmp_path / "x.onnx"))
+    assert "lacking.yaml:2:16: layer p: expected layers that PyTorch" in said
+    assert "can write in ONNX, received adaptiveavgpool" in said
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch, folded: Path) -> tuple[Any, Graph]:
     """A model and its graph, of which the translation is done already."""

@@ -15,7 +15,9 @@ import onnx
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 from torch import Tensor, nn
+from torch.onnx.errors import OnnxExporterError
 
+from archcalc.errors import OutputError
 from archcalc.ops import activation, conv, join, normalization, pooling, shape
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.counters import quiet
@@ -64,12 +66,33 @@ class Templates:
         self._known: dict[Key, Template] = {}
 
     def learn(self, graphs: Iterable[Graph]) -> None:
-        """Translate those layers of some graphs that are not yet known."""
-        layers = (node for graph in graphs for node in graph.layers)
-        keys = dict.fromkeys(_alike(node.op, node.facts.inputs) for node in layers)
-        new = [key for key in keys if key not in self._known]
+        """Translate those layers of some graphs that are not yet known.
+
+        Raises OutputError for a layer that PyTorch can't write in ONNX.
+        """
+        nodes = {
+            _alike(node.op, node.facts.inputs): node for graph in graphs for node in graph.layers
+        }
+        new = [key for key in nodes if key not in self._known]
         for start in range(0, len(new), TOGETHER):
-            self._translate(new[start : start + TOGETHER])
+            keys = new[start : start + TOGETHER]
+            try:
+                self._translate(keys)
+            except OnnxExporterError:
+                self._translate_each([nodes[key] for key in keys])
+
+    def _translate_each(self, layers: Iterable[Node]) -> None:
+        """Layers one by one, to find the first that can't be translated."""
+        for node in layers:
+            try:
+                self._translate([_alike(node.op, node.facts.inputs)])
+            except OnnxExporterError:
+                raise OutputError(
+                    f"expected layers that PyTorch {torch.__version__} can write in ONNX, "
+                    f"received {node.op.kind}",
+                    place=node.source,
+                    layer=node.path,
+                ) from None
 
     def of(self, node: Node) -> Template:
         """The operators of a layer of a graph that was learnt."""
