@@ -124,9 +124,14 @@ def build(
     "meta" it has shapes and no memory. `network` and `more` (settings, input) are as for `analyze`.
     Raises ArchcalcError's subclasses; imports torch.
     """
+    from archcalc.analysis.costs import DTYPES, built_bytes
+    from archcalc.machine import check_memory
+
     require("torch", "build")
     if not isinstance(network, Analysis):
         network = analyze(network, **more)
+    if device == "cpu" and dtype in DTYPES:
+        check_memory(network.label, "its model", built_bytes(network.graph.layers, dtype))
     imported("torch", "build")
     from archcalc.pytorch.model import build as built
 

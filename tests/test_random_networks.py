@@ -131,6 +131,44 @@ def test_receptive_fields_by_back_propagation() -> None:
     assert compared > left_out.total(), left_out
 
 
+# A stride of 1,024 behind a window of 32; a skip connection cropped to what it joins, as U-Net's;
+# and FCN's much padding, large transposed convolution and crop to the image.
+LONG = """
+input: [1, 32768]
+layers:
+  - conv: {out: 4, kernel: 32}
+  - repeat: {times: 5, layers: [maxpool: {kernel: 4}, conv: {out: 4, kernel: 3}]}
+"""
+UNET = """
+input: [1, 60, 60]
+layers:
+  - conv: {out: 4, kernel: 3, name: a}
+  - maxpool: {kernel: 2}
+  - conv: {out: 4, kernel: 3}
+  - upsample: {scale: 2, name: up}
+  - slice: {from: a, axis: 1, start: 2, stop: 56}
+  - slice: {axis: 2, start: 2, stop: 56, name: crop}
+  - concat: {from: [up, crop]}
+  - conv: {out: 2, kernel: 3}
+"""
+FCN = """
+input: [1, 64, 64]
+layers:
+  - conv: {out: 4, kernel: 3, padding: 50}
+  - repeat: {times: 4, layers: [maxpool: {kernel: 2, ceil: true}, conv: {out: 4, kernel: 3}]}
+  - conv: {out: 4, kernel: 5}
+  - convtranspose: {out: 2, kernel: 32, stride: 16}
+  - slice: {axis: 1, start: 10, stop: 64}
+  - slice: {axis: 2, start: 10, stop: 64}
+"""
+
+
+@pytest.mark.parametrize(("text", "fields"), [(LONG, 1), (UNET, 2), (FCN, 2)])
+def test_no_field_is_left_out_behind_long_strides_and_crops(text: str, fields: int) -> None:
+    found = checks.check_gradients(checks.graph_of(text))
+    assert (found.fields, dict(found.left_out)) == (fields, {})
+
+
 @pytest.mark.slow
 def test_an_onnx_file_has_the_tensors_and_gives_the_values() -> None:
     """All are translated together: starting to takes longer than a layer."""

@@ -31,6 +31,14 @@ def check_built(dtype: str) -> None:
         )
 
 
+def built_bytes(layers: Iterable[Node], dtype: str) -> int:
+    """What the weights and buffers of a model take while it is built.
+
+    Layers that share another's weights have their own until all are there.
+    """
+    return DTYPES[dtype] * sum(node.facts.params + node.facts.buffers for node in layers)
+
+
 class Costs(NamedTuple):
     """What a layer, a block or a network costs; a total is a sum of these and nothing else.
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from archcalc.pytorch.verify import Verification
     from archcalc.report.profiling import Profiled
 
+OPTIMIZED = 4  # copies of the weights while ONNX is optimized, those of the model among them
 MANY = 6  # networks that several processes verify sooner than one
 
 
@@ -83,20 +84,26 @@ def build(
     specs: SpecsOption = None,
 ) -> None:  # fmt: skip
     """A network as a PyTorch model, in a file."""
+    from archcalc.analysis.costs import built_bytes, check_built
+    from archcalc.machine import check_memory
+
     for package in ("torch", *(("onnx", "onnxscript") if _is_onnx(output, format_name) else ())):
         require(package, "build")
     analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
     if len(analyses) > 1:
         raise SettingError(f"build: expected one network, received {len(analyses)}")
+    check_built(dtype)
+    [analysis] = analyses
+    needed = built_bytes(analysis.graph.layers, dtype) * (OPTIMIZED if optimize else 1)
+    check_memory(analysis.label, "its model", needed)
     start_torch("build")
     from archcalc.pytorch import export
     from archcalc.pytorch.model import build as built
 
     chosen = export.format_of(output, format_name)
     export.check_optimize(chosen, optimize)
-    graph = analyses[0].graph
-    model = built(graph, dtype=dtype, seed=seed)
-    export.save(model, graph, output, chosen, optimize=optimize)
+    model = built(analysis.graph, dtype=dtype, seed=seed)
+    export.save(model, analysis.graph, output, chosen, optimize=optimize)
 
 
 def _is_onnx(output: str, format_name: str | None) -> bool:

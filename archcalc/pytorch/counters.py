@@ -294,7 +294,10 @@ def too_large(analysis: Analysis) -> str:
     from archcalc.pytorch.devices import free_bytes
 
     free = free_bytes(torch.device("cpu"))
-    needed = 2 * Memory(analysis).peak  # a convolution may unfold its input besides
+    # A convolution may unfold its input besides, and what multiplies copies the weights, of which
+    # the model has one number only, to all their places.
+    weights = max((node.facts.params for node in analysis.graph.layers), default=0)
+    needed = 2 * Memory(analysis).peak + weights * analysis.itemsize
     if free is None or needed <= free:
         return ""
     return f"it runs the network, which takes about {needed:,} bytes, and {free:,} are free"

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from archcalc import words
+from archcalc import machine, words
 from archcalc.analysis.costs import check_built
 from archcalc.errors import SettingError, received
 
@@ -144,35 +144,7 @@ def free_bytes(device: torch.device) -> int | None:
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + held)
-    known = [size for size in (_available(), _left_to_group()) if size is not None]
-    return min(known, default=None)
-
-
-def _available() -> int | None:
-    """Memory that the machine can still give."""
-    try:
-        with open("/proc/meminfo", encoding="utf-8") as stream:
-            for line in stream:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    except (ValueError, OSError):
-        return None
-
-
-def _left_to_group() -> int | None:
-    """Memory that a container's limit leaves, where there is one (Linux, control groups v2)."""
-    try:
-        most, used = (
-            Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="utf-8").strip()
-            for name in ("max", "current")
-        )
-    except OSError:
-        return None
-    return max(0, int(most) - int(used)) if most.isdecimal() and used.isdecimal() else None
+    return machine.free_bytes()
 
 
 def cache_bytes(device: torch.device) -> int:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 from functools import lru_cache
-from math import lcm
+from math import lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -38,6 +38,7 @@ from archcalc.analysis.receptive_field import (
     Unknown,
     tracks_of,
 )
+from archcalc.errors import one_line
 from archcalc.ops import conv, join, linear, normalization, pooling, regions, shape
 from archcalc.pytorch.base import each_axis
 from archcalc.pytorch.builders import build_layer
@@ -54,6 +55,7 @@ CHANNELS = 2
 LONGEST = 2**16  # positions of an axis that is still examined; twice that where strides ask it
 MOST_ROWS = 256  # positions that one pattern may take to repeat, twice over
 MOST_ELEMENTS = 2**21  # of one tensor on the way back
+MOST_PROBED = 2**24  # weights and inputs of a reduced layer that is still run
 NOISE = 1e-9  # weights that linear interpolation has for what it should not see are below
 EXITS_UP_TO = 400  # nodes of a network whose blocks' exits are examined, too
 LENGTHENED = 4  # times that an axis is tried, doubled each time
@@ -62,6 +64,7 @@ TOGETHER = 32  # layers examined in one sweep where the first wrong one is looke
 WHOLE_KINDS = (linear.Linear, linear.RBF, pooling.GlobalAvgPool, pooling.GlobalMaxPool)
 SLIDING = (conv.Conv, pooling.MaxPool, pooling.AvgPool, pooling.Subsample)
 ADAPTIVE = (pooling.AdaptiveAvgPool, pooling.AdaptiveMaxPool)
+JOINS = (join.Add, join.Multiply, shape.Concat)
 OWN_STATISTICS = (normalization.LayerNorm, normalization.GroupNorm)
 
 Key = tuple[int, int]  # a tensor: its node and port
@@ -90,6 +93,10 @@ class CannotExamineError(Exception):
 
 class TooShortError(CannotExamineError):
     """A longer axis may do."""
+
+
+class DoesNotFitError(CannotExamineError):
+    """An axis several times as long as the network's own may do."""
 
 
 class Target(NamedTuple):
@@ -235,7 +242,7 @@ def _swept(
 ) -> Iterator[Found]:
     """All targets in one sweep; each by itself where that can't be."""
     try:
-        found = _hulls(graph, axis, targets, _stride(states, axis))
+        found = _hulls(graph, axis, targets, _strides(states, axis))
     except CannotExamineError as error:
         if len(targets) == 1:
             yield Found(targets[0].node, axis, "", "", str(error))
@@ -266,35 +273,60 @@ def _target(graph: Graph, node: Node, port: int, along: Along) -> Target | str:
     return target
 
 
-def _stride(states: Sequence[State], axis: int) -> int:
-    """What every layer's stride divides.
-
-    Where an axis grows by a multiple of it, each layer has so many more positions that words such
-    as `same_tf` and ratios of sizes mean the same numbers as at the network's own size.
-    """
-    alongs = [state[axis] for state in states]
-    strides = [along.stride for along in alongs if isinstance(along, (AxisField, Uneven))]
-    return lcm(*(Fraction(stride).numerator for stride in strides))
+def _strides(states: Sequence[State], axis: int) -> list[int]:
+    """Each layer's stride along an axis, or its numerator; 1 where it has none."""
+    alongs = [state[axis] if axis < len(state) else None for state in states]
+    return [
+        Fraction(along.stride).numerator if isinstance(along, (AxisField, Uneven)) else 1
+        for along in alongs
+    ]
 
 
 def _hulls(
-    graph: Graph, axis: int, targets: Sequence[Target], stride: int
+    graph: Graph, axis: int, targets: Sequence[Target], strides: Sequence[int]
 ) -> list[tuple[int, Hulls]]:
-    """A sweep on an axis so long that no border is met on the way, found by doubling."""
+    """A sweep on an axis so long that no border is met on the way."""
     own: int = graph.input.facts.outputs[0][1 + axis]
+    margins = _margins(graph)
     longest = max(_size(one.along) + 4 * track.advance for one in targets for track in one.tracks)
-    reach = max(_reach(node.op) for node in graph.layers)
-    more = max(0, longest + longest // 8 + 2 * (reach + 4) * stride - own)
-    too_short = TooShortError("")
+    near = max((margins[node.index] + 4) * strides[node.index] for node in graph.nodes)
+    more = max(0, longest + longest // 8 + 2 * near - own)
+    failed: CannotExamineError = TooShortError("")
+    for size in _sizes(own, more, lcm(*strides)):
+        try:
+            return _Sweep(graph, axis, targets, size, margins).run()
+        except (TooShortError, DoesNotFitError) as error:
+            failed = error
+    if isinstance(failed, TooShortError):
+        raise CannotExamineError(f"{failed}, also on the longest axis that is tried") from None
+    raise failed
+
+
+def _sizes(own: int, more: int, stride: int) -> Iterator[int]:
+    """Lengths of an axis to try: longer by what every layer's stride divides, doubled each time.
+
+    So each layer has so many more positions that words such as `same_tf` mean the same numbers as
+    at the network's own size. Then whole multiples of that, where ratios of sizes mean the same.
+    """
+    tried = []
     for _ in range(LENGTHENED):
         added = -(-min(more, LONGEST) // stride) * stride
         if added > 2 * LONGEST:
             raise CannotExamineError(f"its strides divide only every {stride:,} positions")
-        try:
-            return _Sweep(graph, axis, targets, own + added, reach).run()
-        except TooShortError as error:
-            too_short, more = error, 2 * added + own
-    raise too_short
+        tried.append(own + added)
+        more = 2 * added + own
+    times = [max(2, -(-size // own)) for size in tried]
+    multiples = [count * own for count in times if count * own <= max(*tried, 2 * LONGEST)]
+    yield from dict.fromkeys([*tried, *multiples])
+
+
+def _margins(graph: Graph) -> list[int]:
+    """For each layer's positions, from which ends on a window on them or of them may reach over."""
+    margins = [_reach(node.op) for node in graph.nodes]
+    for node in graph.layers:
+        for tensor in node.inputs:
+            margins[tensor.node] = max(margins[tensor.node], _reach(node.op))
+    return margins
 
 
 def _reach(op: Any) -> int:
@@ -320,11 +352,11 @@ class _Sweep:
     """One way back over the graph for all targets at once: a row of indicators a position."""
 
     def __init__(
-        self, graph: Graph, axis: int, targets: Sequence[Target], size: int, margin: int
+        self, graph: Graph, axis: int, targets: Sequence[Target], size: int, margins: Sequence[int]
     ) -> None:
         self.axis = axis
         self.targets = targets
-        self.margin = margin
+        self.margins = margins
         self.needed = _ancestors(graph, [target.node.index for target in targets])
         self.lengths = {0: size}
         self.masks: dict[Key, Tensor] = {}
@@ -342,7 +374,7 @@ class _Sweep:
         for node in reversed(self.needed):
             self._back(node, sum(counts))
         reached = self._mask((0, 0), sum(counts))
-        self._refuse_borders("the input", reached)
+        self._refuse_borders("the input", reached, self.margins[0])
         hulls = [_hull(row) for row in reached]
         return [
             (first, hulls[start : start + count])
@@ -353,8 +385,7 @@ class _Sweep:
         try:
             return self._probe(node).length()
         except RuntimeError as error:
-            text = str(error).splitlines()[0]
-            raise CannotExamineError(f"{node.path} can't take a longer axis: {text}") from None
+            raise DoesNotFitError(_in_words(node, error)) from None
 
     def _probe(self, node: Node) -> _Probe:
         inputs = followed(node)
@@ -374,9 +405,8 @@ class _Sweep:
             raise TooShortError(f"{target.node.path} has too few positions")
         return (length // 2 - period) // period * period
 
-    def _refuse_borders(self, name: str, mask: Tensor) -> None:
+    def _refuse_borders(self, name: str, mask: Tensor, margin: int) -> None:
         """Near an end of a tensor a window may reach over it: less would be seen than elsewhere."""
-        margin = self.margin
         if mask[:, :margin].any() or mask[:, -margin:].any():
             raise TooShortError(f"{name} has no positions far enough from its ends")
 
@@ -390,7 +420,7 @@ class _Sweep:
             mask = self.masks.pop((node.index, port), None)
             if mask is None:
                 continue
-            self._refuse_borders(node.path, mask)
+            self._refuse_borders(node.path, mask, self.margins[node.index])
             active = mask.any(1).nonzero().flatten()
             if not len(active):
                 continue
@@ -400,6 +430,14 @@ class _Sweep:
                 for i, part in zip(followed(node), reached, strict=True):
                     tensor = node.inputs[i]
                     self._mask((tensor.node, tensor.port), rows)[some] |= part
+
+
+def _in_words(node: Node, error: RuntimeError) -> str:
+    """Why a layer does not run on a longer axis."""
+    if isinstance(node.op, JOINS):
+        return f"{node.path} joins tensors whose lengths differ on a longer axis"
+    text = one_line(str(error).partition("\n")[0])
+    return f"{node.path} does not run on a longer axis: {text}"
 
 
 def _running(counts: Sequence[int]) -> Iterator[int]:
@@ -553,6 +591,11 @@ def _probe(op: Op, lengths: tuple[int, ...], axis: int, rank: int) -> _Probe:
         shapes = shapes * 2
     with torch.device("meta"):
         module = build_layer(op, shapes)
+    elements = sum(x.numel() for x in module.parameters()) + sum(map(prod, shapes))
+    if elements > MOST_PROBED:
+        raise CannotExamineError(
+            f"{op.kind} on two channels has {elements:,} weights and inputs, more than are tried"
+        )
     module.to(dtype=torch.float64).to_empty(device="cpu")
     _set_ones(module)
     generator = torch.Generator().manual_seed(0)
@@ -713,6 +756,9 @@ def _reduced(op: Any, own: tuple[int, ...], now: tuple[int, ...], axis: int, ran
             others = [_least(op, _shortest(op, i, rank), i, rank) for i in range(rank)]
             along = [*others[:axis], along[axis], *others[axis + 1 :]]
         return _with(op, size=along)
+    if isinstance(op, shape.Slice) and op.axis == 1 + axis and op.stop is not None:
+        stop = min(op.stop, own[0])  # a crop leaves out as many positions at the end as ever
+        return _with(op, stop=stop + now[0] - own[0])
     changes = _FEWER.get(type(op))
     return _with(op, **changes(op)) if changes else op
 
@@ -735,7 +781,7 @@ _FEWER: dict[type[Op], Callable[[Any], dict[str, Any]]] = {
 def _same_ratio(op: Any, own: int, now: int, axis: int, rank: int) -> int:
     size, rest = divmod(now * each_axis(op.size, rank)[axis], own)
     if rest:
-        raise CannotExamineError(f"a fixed size does not fit {now} positions in place of {own}")
+        raise DoesNotFitError(f"a fixed size does not fit {now} positions in place of {own}")
     return int(size)
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from archcalc.analysis.costs import check_built
+from archcalc.analysis.costs import built_bytes, check_built
 from archcalc.errors import LayerError, SettingError, SpecError, received
 from archcalc.graph import Node, Scope
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.conv import CONVS, TRANSPOSED_CONVS, TableConv
+from archcalc.pytorch.devices import is_memory
 from archcalc.pytorch.linear import RadialBasis
 
 if TYPE_CHECKING:
@@ -151,7 +152,15 @@ def build(
         model = _Assembly(graph).network()
     model.to(dtype=kind)
     if torch.device(device).type != "meta":
-        _fill(model, device, seed)
+        try:
+            _fill(model, device, seed)
+        except RuntimeError as error:
+            if not is_memory(error):
+                raise
+            raise SettingError(
+                f"{graph.name}: expected a model that fits into memory, received one of "
+                f"{built_bytes(graph.layers, str(kind).removeprefix('torch.')):,} bytes"
+            ) from None
     _share(model, graph)
     return model
 

@@ -41,7 +41,7 @@ TYPES = {
     torch.int64: TensorProto.INT64,
 }
 # Layers of which ONNX's operators need to know neither channels nor positions, or not the channels.
-SIZELESS = (activation.Elementwise, normalization.BatchNorm, join.Add, shape.Concat)
+SIZELESS = (activation.Elementwise, join.Add, shape.Concat)
 CHANNELLESS = (pooling.MaxPool, pooling.AvgPool, pooling.GlobalAvgPool, pooling.GlobalMaxPool)
 
 Key = tuple["Op", "Shapes"]
@@ -111,7 +111,8 @@ def _alike(op: Any, inputs: Shapes) -> Key:
         return type(op)(**{**op.values(), "out": FEW}), ((FEW, *inputs[0][1:]),)
     if isinstance(op, CHANNELLESS):
         return op, tuple((FEW, *one[1:]) for one in inputs)
-    if isinstance(op, SIZELESS):
+    affine = isinstance(op, normalization.BatchNorm) and op.affine  # else its ones are constants
+    if affine or isinstance(op, SIZELESS):
         return op, tuple((FEW,) * len(one) for one in inputs)
     return op, inputs
 
