@@ -135,6 +135,7 @@ def verify(
     """The arithmetic against the built model and other counters."""
     from archcalc.api import pair, verify_all
     from archcalc.report import checks
+    from archcalc.spec.library import matching
 
     require("torch", "verify")
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
@@ -142,7 +143,7 @@ def verify(
     check_targets(output)
     errors = Complaints()
     start_torch("verify")
-    asked = networks or names(specs or (), errors)
+    asked = matching(networks or names(specs or (), errors), specs or ())
     count, coming = verify_all(
         asked,
         processes=processes or _processes(len(asked)),

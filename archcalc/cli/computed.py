@@ -51,7 +51,9 @@ from archcalc.packages import require
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from archcalc.analysis import Analysis
     from archcalc.report.comparison import Compared
+    from archcalc.spec.model import Spec
     from archcalc.report.table import Table
 
 
@@ -190,7 +192,7 @@ def list_networks(
         list[str] | None,
         typer.Argument(
             metavar="[NETWORK]...",
-            help="Networks; a listed setting is several: mobilenet@alpha=[1.0,0.5].",
+            help="Networks, or patterns: 'resnet*', 'mobilenet@alpha=[1.0,0.5]'.",
             show_default=False,
         ),
     ] = None,
@@ -205,19 +207,22 @@ def list_networks(
 ) -> None:  # fmt: skip
     """Networks, one line each."""
     from archcalc.api import analyze, analyze_all
-    from archcalc.report.table import listing
+    from archcalc.report.table import listing, listings
     from archcalc.spec import library
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     errors = Complaints()
     if networks:
-        analyses = [one for name in networks for one in analyze_all(name, specs=specs or ())]
+        asked = library.matching(networks, specs or ())
+        analyses = [one for name in asked for one in analyze_all(name, specs=specs or ())]
     else:
         found = library.networks(specs or (), on_error=errors)
         analyses = list(errors.left_out(analyze, found))
         analyses.sort(key=lambda one: one.spec.paper.get("year", "") if one.spec else "")
     keys = [key.strip() for key in columns.split(",")] if columns else None
-    write_tables([listing(analyses, keys)], chosen, output, exact)
+    apart = not networks and chosen not in ("csv", "json")
+    tables = listings(analyses, keys) if apart else [listing(analyses, keys)]
+    write_tables(tables, chosen, output, exact)
     errors.exit()
 
 
@@ -238,12 +243,14 @@ def reproduce(
     from archcalc.api import reproduce as judged
     from archcalc.api import reproduce_all
     from archcalc.report import verdicts
+    from archcalc.spec import library
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     check_asked("reproduce", networks, every)
     errors = Complaints()
     if networks:
-        found = {name: judged(name, specs=specs or (), on_error=errors) for name in networks}
+        asked = library.matching(networks, specs or ())
+        found = {name: judged(name, specs=specs or (), on_error=errors) for name in asked}
     else:
         found = reproduce_all(specs=specs or (), on_error=errors)
     write_tables(verdicts.tables(found, every, chosen), chosen, output, exact=True)
@@ -431,12 +438,25 @@ def show(
     specs: SpecsOption = None,
     spec_only: Annotated[bool, typer.Option("--spec", help="The spec's text alone.")] = False,
 ) -> None:
-    """A network's paper, settings and spec."""
+    """The card of a network: its paper, costs, settings and variants."""
     from archcalc.api import request
     from archcalc.report.card import card
 
-    spec, _ = request(network, specs or ())
-    write([spec.text if spec_only else card(spec)], None)
+    spec, settings = request(network, specs or ())
+    if spec_only:
+        write([spec.text], None)
+        return
+    write([card(spec, _costs(spec, settings))], None)
+
+
+def _costs(spec: Spec, settings: Mapping[str, Any]) -> Analysis | ArchcalcError:
+    """The analysis, or why there is none: a card is shown all the same."""
+    from archcalc.api import analyze
+
+    try:
+        return analyze(spec, settings=settings)
+    except ArchcalcError as error:
+        return error
 
 
 def schema(

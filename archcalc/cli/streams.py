@@ -37,12 +37,13 @@ def analyses_of(
 ) -> list[Analysis]:
     """The analyses of all networks asked for, at the settings given to all."""
     from archcalc.api import analyze_all, pair
+    from archcalc.spec.library import matching
 
     given = dict(pair(text) for text in settings or ())
     shape = shape_of(input_shape)
     return [
         analysis
-        for name in networks
+        for name in matching(networks, specs or ())
         for analysis in analyze_all(
             name, batch=batch, dtype=dtype, input=shape, specs=specs or (), settings=given
         )

@@ -144,6 +144,28 @@ def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) 
     return Table(known, lines, None, "", tuple(noted), columns is None)
 
 
+MODULE = "Module: "  # how the title of a part of a network begins that is listed apart
+
+
+def listings(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) -> list[Table]:
+    """The networks' list, then that of the small modules, whose titles begin with "Module: "."""
+    modules = [one for one in analyses if one.spec and one.spec.title.startswith(MODULE)]
+    networks = [one for one in analyses if one not in modules]
+    tables = [listing(some, columns) for some in (networks, modules) if some]
+    if len(tables) < 2:
+        return tables or [listing((), columns)]
+    first, second = tables
+    known = [_without_prefix(column) for column in second.columns]
+    return [first._replace(caption=()), second._replace(title="Modules", columns=tuple(known))]
+
+
+def _without_prefix(column: Column) -> Column:
+    """A title that stands below "Modules" needs not say so again."""
+    if column.key != "title":
+        return column
+    return column._replace(get=lambda row: str(column.get(row)).removeprefix(MODULE))
+
+
 def _at_least_one(name: str, value: int | None) -> None:
     if value is not None and value < 1:
         raise SettingError(f"{name}: expected a whole number of at least 1, received {value}")

@@ -85,6 +85,34 @@ def find(name: str, specs: Sequence[str] = ()) -> Spec:
     raise NetworkNotFound(wanted, hint=words.network(name, known))
 
 
+def matching(requests: Sequence[str], specs: Sequence[str] = ()) -> list[str]:
+    """The requests, each pattern of names (`resnet*@resolution=64`) as the networks it matches.
+
+    `*`, `?` and `[...]` are as in a shell; case, `-` and `_` do not matter. Raises NetworkNotFound
+    where a pattern matches no network.
+    """
+    return [one for request in requests for one in _matched(request, specs)]
+
+
+def _matched(request: str, specs: Sequence[str]) -> list[str]:
+    from fnmatch import fnmatchcase
+
+    name, at, settings = request.partition("@")
+    if not any(sign in name for sign in "*?[") or is_path(name) or os.path.isfile(request):
+        return [request]
+    every = networks(specs)
+    found = [
+        spec.network for spec in every if any(fnmatchcase(own, plain(name)) for own in names(spec))
+    ]
+    if not found:
+        raise NetworkNotFound(
+            f"expected a pattern that matches networks' names, received {received(name)}, which "
+            f"matches none of {len(every)}",
+            hint="'archcalc list' shows them",
+        )
+    return [f"{network}{at}{settings}" for network in found]
+
+
 def _holds_a_spec(path: str) -> bool:
     """Whether a file that is not called so is one: JSON is YAML as well."""
     return path.lower().endswith(".json") and '"layers"' in (_text(path) or "")
