@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
     from archcalc.analysis import Analysis
     from archcalc.report.comparison import Compared
-    from archcalc.spec.model import Spec
     from archcalc.report.table import Table
+    from archcalc.spec.model import Spec
 
 
 def table(

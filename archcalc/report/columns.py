@@ -20,7 +20,8 @@ class Column(NamedTuple):
 
     `style` is text, label (a short text to the right), plain (a number or argument as it is), count
     (unit prefixes), bytes, ratio or share (a bar); `get` takes a Row,
-    or what another table has for rows.
+    or what another table has for rows. `fit` is what a terminal may do where there is no room: cut
+    the text at its end, cut it in the middle, wrap it, or keep it whole; figures are always kept.
     """
 
     key: str
@@ -28,6 +29,14 @@ class Column(NamedTuple):
     style: str
     get: Callable[[Any], Any]
     doc: str
+    fit: str = ""  # cut, middle, wrap or keep; by default as `fitted` says
+
+    @property
+    def fitted(self) -> str:
+        """What may be done to a text that is too long."""
+        if self.fit or self.style != "text":
+            return self.fit or "keep"
+        return "middle" if self.key == "name" else "wrap"
 
     @property
     def is_number(self) -> bool:

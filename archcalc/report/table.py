@@ -138,10 +138,17 @@ def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) 
     if keys == ["all"]:
         keys = ["name", *NETWORK_COLUMNS, *list(COLUMNS)[1:]]
     chosen = [NETWORK_COLUMNS.get(key) or column(key, NETWORK_COLUMNS) for key in keys]
-    known = tuple(one._replace(heading="Network") if one.key == "name" else one for one in chosen)
+    known = tuple(_of_networks(column) for column in chosen)
     lines = tuple(Line(analysis.totals, 0, analysis.label, False) for analysis in analyses)
     noted = _caption(analyses[0], known, ()) if analyses else ()
     return Table(known, lines, None, "", tuple(noted), columns is None)
+
+
+def _of_networks(column: Column) -> Column:
+    """A column of a list of networks: names are whole, to be typed; titles may be cut."""
+    if column.key == "name":
+        return column._replace(heading="Network", fit="keep")
+    return column._replace(fit="cut") if column.key == "title" else column
 
 
 MODULE = "Module: "  # how the title of a part of a network begins that is listed apart

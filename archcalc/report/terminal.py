@@ -10,21 +10,24 @@ import os
 import re
 import shutil
 import sys
+from itertools import chain, zip_longest
+from operator import le
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from archcalc.errors import one_line
 from archcalc.report.figures import figure
+from archcalc.report.fitting import breadth, fit, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from archcalc.analysis.rows import Row
     from archcalc.report.columns import Column
+    from archcalc.report.fitting import Fitted
     from archcalc.report.table import Line, Table
 
 BAR = 8  # cells of a full bar
-NARROWEST = 16  # cells a name keeps, however narrow the terminal
-PLAIN_WIDTH = 100  # of captions where there is no terminal
+PLAIN_WIDTH = 80  # columns where there is no terminal
 
 Styled = tuple[str, str]  # text and rich style
 
@@ -45,8 +48,7 @@ DRAWN = frozenset("".join(UNICODE))  # each takes one cell: no need to ask rich
 def show(table: Table, stream: TextIO | None = None, *, exact: bool = False) -> None:
     """Print a table; styled where the stream is a terminal (or FORCE_COLOR asks for it)."""
     stream = stream or sys.stdout
-    width = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if stream.isatty() else None
-    lines = layout(table, width, exact, signs_for(stream))
+    lines = layout(table, text_width(stream), exact, signs_for(stream))
     if styled(stream):
         _print_styled(lines, stream)
     else:
@@ -86,38 +88,82 @@ def _print_styled(lines: Sequence[Sequence[Styled]], stream: TextIO) -> None:
         console.print(Segments(segments), end="")
 
 
+def text_width(stream: TextIO | None = None) -> int:
+    """The width for a stream: a terminal's own, elsewhere $COLUMNS or 80."""
+    if stream is not None and stream.isatty():
+        return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdecimal() and 0 < len(given) < 6 and int(given) else PLAIN_WIDTH
+
+
 def layout(
     table: Table, width: int | None, exact: bool, signs: Signs = UNICODE
 ) -> list[list[Styled]]:
-    """The lines of a table, each a list of styled texts, no wider than `width` if names allow.
+    """The lines of a table, each a list of styled texts, in `width` cells (80 if left out).
 
-    Where there is too little room, bars are the first to get shorter.
+    Where there is too little room, bars are the first to get shorter, then headings are broken,
+    then texts are shortened (fitting.py says how); columns that find no room continue below.
     """
+    width = width or text_width()
     total = _total_cells(table, table.total, exact) if table.total else None
-    cells = _all_cells(table, total, width or PLAIN_WIDTH, exact, signs)
+    cells = _all_cells(table, total, width, exact, signs)
     parts = list(zip(cells, table.lines, strict=True))
     rows = [texts for texts, line in parts if not _is_heading(texts, line)]
     rows += [total] if total else []
     headings = _headings(table.columns, rows, width)
-    widths = _widths([*headings, *rows], table.columns, width)
-    rule: list[Styled] = [(signs.rule * (sum(widths) + 2 * (len(widths) - 1)), "dim")]
-    body = [
-        [(texts[0], _style(line))]
-        if _is_heading(texts, line)
-        else _line(texts, widths, table.columns, _style(line), signs)
-        for texts, line in parts
-    ]
-    title: list[list[Styled]] = [[(table.title, "bold")], []] if table.title else []
-    summed = [rule, _line(total, widths, table.columns, "bold", signs)] if total else []
-    notes = [text for note in table.caption for text in _wrap(note, width or PLAIN_WIDTH)]
-    return [
-        *title,
-        *(_line(texts, widths, table.columns, "bold", signs) for texts in headings),
-        rule,
-        *body,
-        *(summed or [[]] * bool(notes)),
-        *([(text, "dim")] for text in notes),
-    ]
+    fitted = fit([*headings, *rows], table.columns, width, cell_width)
+    whole = _Whole(table, headings, parts, total, signs, width)
+    lines: list[list[Styled]] = [[(text, "bold")] for text in _wrap(table.title, width)]
+    lines += [[]] * bool(lines)
+    for i, picked in enumerate(fitted.tables):
+        lines += [[]] * (i > 0)
+        lines += whole.lines(fitted.widths, picked)
+    caption = (*_said(table.columns, fitted, width), *table.caption)
+    notes = [text for note in caption for text in _wrap(note, width)]
+    lines += [[]] * bool(notes) if not total else []
+    return [*lines, *([(text, "dim")] for text in notes)]
+
+
+class _Whole(NamedTuple):
+    """A table's texts, of which some columns are laid out at a time."""
+
+    table: Table
+    headings: list[list[str]]
+    parts: list[tuple[list[str], Line]]
+    total: list[str] | None
+    signs: Signs
+    width: int
+
+    def lines(self, widths: Sequence[int], picked: Sequence[int]) -> list[list[Styled]]:
+        """The lines of the picked columns, from their headings to the total."""
+        columns = [self.table.columns[i] for i in picked]
+        own = [widths[i] for i in picked]
+
+        def row(texts: Sequence[str], style: str) -> list[list[Styled]]:
+            return _lines([texts[i] for i in picked], own, columns, style, self.signs)
+
+        headings = [texts for texts in self.headings if any(texts[i] for i in picked)]
+        rule: list[Styled] = [(self.signs.rule * min(breadth(own), self.width), "dim")]
+        return [
+            *chain.from_iterable(row(texts, "bold") for texts in headings),
+            rule,
+            *chain.from_iterable(self._body(texts, line, row) for texts, line in self.parts),
+            *([rule, *row(self.total, "bold")] if self.total else []),
+        ]
+
+    def _body(
+        self, texts: list[str], line: Line, row: Callable[[Sequence[str], str], list[list[Styled]]]
+    ) -> list[list[Styled]]:
+        if not _is_heading(texts, line):
+            return row(texts, _style(line))
+        return [[(text, _style(line))] for text in wrapped(texts[0], self.width, cell_width)]
+
+
+def _said(columns: Sequence[Column], fitted: Fitted, width: int) -> Iterator[str]:
+    """Which columns stand below the others."""
+    below = [columns[i].heading for table in fitted.tables[1:] for i in table[1:]]
+    if below:
+        yield f"Below the others, to fit {width} columns: {', '.join(below)}."
 
 
 def _all_cells(
@@ -127,8 +173,7 @@ def _all_cells(
     bars = _Bars(table, signs)
     cells = [_cells(table, line, exact, bars) for line in table.lines]
     rows = [[column.heading for column in table.columns], *cells, *([total] if total else [])]
-    widths = _widths(rows, table.columns, None)
-    over = sum(widths) + 2 * (len(widths) - 1) - width
+    over = breadth([max(map(cell_width, texts)) for texts in zip(*rows, strict=True)]) - width
     if over <= 0 or not bars.largest:
         return cells
     shorter = _Bars(table, signs, max(0, BAR - -(-over // len(bars.largest))))
@@ -206,13 +251,11 @@ class _Bars:
         return bar.ljust(self.size) + " "
 
 
-def _headings(
-    columns: Sequence[Column], rows: list[list[str]], width: int | None
-) -> list[list[str]]:
+def _headings(columns: Sequence[Column], rows: list[list[str]], width: int) -> list[list[str]]:
     """The headings, on several lines where one line would be wider than the terminal."""
     whole = [[column.heading for column in columns]]
-    widths = _widths([*whole, *rows], columns, None)
-    if width is None or sum(widths) + 2 * (len(widths) - 1) <= width:
+    widths = [max(map(cell_width, texts)) for texts in zip(*whole, *rows, strict=True)]
+    if breadth(widths) <= width:
         return whole
     parts = [_broken(column.heading) for column in columns]
     tall = max(map(len, parts))
@@ -225,16 +268,6 @@ def _broken(heading: str) -> list[str]:
     return re.sub(r"(/)| ", lambda gap: f"{gap[1] or ''}\n", heading).split("\n")
 
 
-def _widths(rows: list[list[str]], columns: Sequence[Column], width: int | None) -> list[int]:
-    widths = [max(map(cell_width, texts)) for texts in zip(*rows, strict=True)]
-    names = [i for i, column in enumerate(columns) if column.key == "name"]
-    if width is not None and names:
-        over = sum(widths) + 2 * (len(widths) - 1) - width
-        whole = widths[names[0]]
-        widths[names[0]] = min(whole, max(NARROWEST, whole - max(0, over)))
-    return widths
-
-
 def cell_width(text: str) -> int:
     """Terminal cells a text takes; Chinese characters take two."""
     if text.isascii() or all(sign.isascii() or sign in DRAWN for sign in text):
@@ -244,11 +277,25 @@ def cell_width(text: str) -> int:
     return cell_len(text)
 
 
+def _lines(
+    texts: Sequence[str], widths: Sequence[int], columns: Sequence[Column], style: str, signs: Signs
+) -> list[list[Styled]]:
+    """A row, on several lines where a text is wrapped."""
+    if all(map(le, map(len, texts), widths)) or not any(c.fitted == "wrap" for c in columns):
+        return [_line(texts, widths, columns, style, signs)]
+    parts = [
+        wrapped(text, width, cell_width) if column.fitted == "wrap" else [text]
+        for text, width, column in zip(texts, widths, columns, strict=True)
+    ]
+    rows = zip_longest(*parts, fillvalue="")
+    return [_line(row, widths, columns, style, signs) for row in rows]
+
+
 def _line(
     texts: Sequence[str], widths: Sequence[int], columns: Sequence[Column], style: str, signs: Signs
 ) -> list[Styled]:
     aligned = [
-        _fit(text, width, column.right, signs)
+        _fit(text, width, column, signs)
         for text, width, column in zip(texts, widths, columns, strict=True)
     ]
     text = "  ".join(aligned).rstrip()
@@ -259,15 +306,15 @@ def _line(
     return [(text[:start], style), (text[start:end], "green"), (text[end:], style)]
 
 
-def _fit(text: str, width: int, right: bool, signs: Signs) -> str:
-    """A text in its width: padded, or cut in the middle, where names of layers differ least."""
+def _fit(text: str, width: int, column: Column, signs: Signs) -> str:
+    """A text in its width: padded, or cut: titles at their end, names where they differ least."""
     own = cell_width(text)
-    if own > width:
-        head = (width - 1) // 2
-        text = text[:head] + signs.cut + text[len(text) - (width - 1 - head) :]
+    if own > width and column.fitted != "keep":
+        tail = 0 if column.fitted == "cut" else width // 2
+        text = text[: width - 1 - tail] + signs.cut + text[len(text) - tail :]
         own = cell_width(text)
     fill = " " * max(0, width - own)
-    return fill + text if right else text + fill
+    return fill + text if column.right else text + fill
 
 
 def _wrap(text: str, width: int) -> Iterator[str]:

@@ -46,7 +46,7 @@ def cell_table(name: str, verdicts: Sequence[Verdict]) -> Table:
         for reason in _reasons(one):
             reasons.setdefault(reason, len(reasons) + 1)
     columns = (
-        _column("name", "Of", "text", lambda one: one.name),
+        _column("name", "Of", "text", lambda one: one.name)._replace(fit="wrap"),
         _column("figure", "Figure", "text", _figure_name),
         _column("printed", "Printed", "label", lambda one: one.printed),
         _column("computed", "Computed", "label", lambda one: shown(one.computed, one.printed)),
@@ -56,7 +56,8 @@ def cell_table(name: str, verdicts: Sequence[Verdict]) -> Table:
     notes += [f"[{number}] {reason}" for reason, number in reasons.items()]
     title = f"{name}: printed and computed"
     caption = (_counted(verdicts), *map(one_line, dict.fromkeys(notes)))
-    return Table(columns, tuple(_lines(verdicts)), None, title, caption, False, _document(verdicts))
+    lines = tuple(_lines(verdicts, f"{name} "))
+    return Table(columns, lines, None, title, caption, False, _document(verdicts))
 
 
 def flat_table(verdicts: Sequence[Verdict]) -> Table:
@@ -113,15 +114,18 @@ def _column(key: str, heading: str, style: str, get: Callable[[Any], Any]) -> Co
     return Column(key, heading, style, lambda row: "" if isinstance(row, Heading) else get(row), "")
 
 
-def _lines(verdicts: Sequence[Verdict]) -> Iterator[Line]:
-    """The figures in their order, a heading where the source changes."""
+def _lines(verdicts: Sequence[Verdict], prefix: str) -> Iterator[Line]:
+    """The figures in their order, a heading where the source changes.
+
+    Layers of the network that the table is about are named without it, which is the `prefix`.
+    """
     source = None
     for one in verdicts:
         where = one_line(one.source + (f" ({one.protocol})" if one.protocol else ""))
         if where != source:
             source = where
             yield Line(Heading(where), 0, where, True)
-        yield Line(one, 1, one.name, False)
+        yield Line(one, 1, one.name.removeprefix(prefix), False)
 
 
 def _figure_name(one: Verdict) -> str:
