@@ -22,7 +22,8 @@ class Ran(NamedTuple):
 def run(*arguments: str, encoding: str = "utf-8", **environment: str) -> Ran:
     """`archcalc ARGUMENTS...` with these environment variables besides the process' own."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="") for _ in range(2))
-    clean = {"NO_COLOR": "", "FORCE_COLOR": "", "ARCHCALC_SPECS": "", **environment}
+    clean = {"NO_COLOR": "", "FORCE_COLOR": "", "ARCHCALC_SPECS": "", "COLUMNS": "100"}
+    clean |= environment
     with (
         patch.object(sys, "argv", ["archcalc", *arguments]),
         patch.object(sys, "stdout", out),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -277,9 +278,15 @@ def test_settings_after_the_name_and_by_option() -> None:
 
 
 def test_list_shows_every_network() -> None:
-    lines = good("list", "--exact").splitlines()
-    found = [line.split()[0] for line in lines[2:] if line][: len(networks())]
+    text = good("list", "--exact", COLUMNS="80")
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    found = [line.split()[0] for line in lines if re.search(r" [12]\d\d\d  ", line)]
     assert sorted(found) == sorted(networks())
+    before, _, modules = text.partition("\nModules\n")
+    assert "inception-naive" in modules
+    assert "Module" not in before + modules
+    assert "mobilenet " not in modules
     [lenet] = [line for line in lines if line.startswith("lenet5")]
     assert lenet.split() == ["lenet5", "1998", "LeNet-5", "60,000", "325,680"]
 
@@ -305,14 +312,23 @@ def test_list_goes_by_year_and_says_what_is_broken(tmp_path: Path, tiny: str) ->
 @pytest.mark.parametrize("network", EACH_NETWORK)
 def test_show(network: str) -> None:
     text = good("show", network)
+    lines = text.splitlines()
     assert text.startswith(f"{network}: ")
-    assert "\nspec, " in text
-    assert "\nlayers:\n" in text
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert re.search(r"\n  costs: .* params, .* Mult-Adds, depth \d+, input [\dx]+\n", text)
+    assert re.search(r"\nspec: specs/\S+\.yaml \(--spec prints it\)\n$", text)
+    assert "\nlayers:\n" in good("show", network, "--spec")
 
 
 def test_show_tells_settings_and_variants() -> None:
+    text = good("show", "googlenet")
+    assert "declared tables (--columns): paper" in text
+    text = good("show", "inception-v3")
+    assert "  inception-v2: Inception-v2 (Table 1, filters of the authors' code)\n" in text
     text = good("show", "resnet50")
-    assert "resnet101: ResNet-101 (units=[3, 4, 23, 3])" in text
+    assert "costs: 25.6 M params, 3.86 G Mult-Adds, depth 50, input 3x224x224" in text
+    assert "  resnet18, resnet34, resnet50, resnet101, resnet152, plain18, plain34\n" in text
     assert "shortcuts=B  (one of A, B, C, none; section 3.3; none: the plain network)" in text
     assert "authors: He, Zhang, Ren, Sun" in text
     assert "resolution=224  (at least 32)" in text
@@ -321,9 +337,30 @@ def test_show_tells_settings_and_variants() -> None:
 def test_show_of_a_file_with_tabs_and_carriage_returns(tmp_path: Path) -> None:
     path = tmp_path / "dos.yaml"
     path.write_bytes((TINY + "# a\tcomment\n").replace("\n", "\r\n").encode())
-    text = good("show", str(path))
-    assert "\\" not in text
-    assert "# a comment" in text.replace("    ", " ").replace("   ", " ").replace("  ", " ")
+    assert "\\" not in good("show", str(path))
+    assert good("show", str(path), "--spec").endswith("# a comment\n")
+
+
+def test_show_where_the_costs_are_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text("settings: {out: 2}\ninput: [1, 4, 4]\nlayers: [conv: {out: out, kernel: 9}]\n")
+    text = good("show", str(path)).replace("\n    ", " ")
+    assert "costs: not known: " in text
+    assert "padded input 4" in text
+
+
+def test_patterns_stand_for_networks() -> None:
+    listed = json.loads(good("list", "ResNet_1*", "-f", "json"))["networks"]
+    names = [network["name"] for network in listed]
+    assert names == ["resnet110", "resnet1202", "resnet18", "resnet101", "resnet152"]
+    found = json.loads(good("compare", "lenet5", "vgg1?@resolution=64", "-f", "json"))
+    assert [one["label"] for one in found["networks"]][1:3] == [
+        "vgg11@resolution=64", "vgg13@resolution=64",
+    ]  # fmt: skip
+    assert "--columns" not in bad("build", "lenet*5*x", "-o", "x.pt")
+    said = bad("list", "zz*")
+    assert "received 'zz*', which matches none of" in said
+    assert good("table", "lenet*") == good("table", "lenet5")
 
 
 def test_schema_is_json() -> None:
@@ -496,7 +533,9 @@ def test_a_real_terminal() -> None:
         text += some
     assert ran.wait(timeout=60) == 0
     assert b"\x1b[1m" in text
-    assert "…".encode() in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text.decode())
+    assert max(map(len, plain.splitlines())) <= 60
+    assert "Below the others, to fit 60 columns: " in plain
 
 
 # What a file holds can't steer a terminal.

@@ -130,7 +130,7 @@ def test_sorting_puts_the_best_first_and_the_unknown_last() -> None:
     names = ("vgg16", "resnet50@resolution=160", "googlenet")
 
     def order(key: str) -> list[str]:
-        lines = run("compare", *names, "--sort", key).out.splitlines()[2:5]
+        lines = run("compare", *names, "--sort", key, COLUMNS="200").out.splitlines()[2:5]
         return [line.split()[0] for line in lines]
 
     assert order("mult_adds") == ["googlenet", "resnet50@resolution=160", "vgg16"]
@@ -185,12 +185,12 @@ def test_what_cannot_be_compared(arguments: tuple[str, ...], message: str) -> No
 def test_detectors_are_compared_by_their_precision() -> None:
     """Howard et al. 2017, Table 13; with a classifier among them by accuracy, as ever."""
     head, _, ssd, faster, *_ = run(
-        "compare", "ssd300-mobilenet", "faster-rcnn-vgg"
+        "compare", "ssd300-mobilenet", "faster-rcnn-vgg", COLUMNS="200"
     ).out.splitlines()
     assert head.endswith(" mAP")
     assert ssd.endswith(" 19.3%")
     assert faster.endswith(" *25.7%")
-    mixed = run("compare", "mobilenet", "ssd300-mobilenet").out.splitlines()
+    mixed = run("compare", "mobilenet", "ssd300-mobilenet", COLUMNS="200").out.splitlines()
     assert mixed[0].endswith(" Accuracy")
 
 

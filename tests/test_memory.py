@@ -28,6 +28,7 @@ from archcalc.ops import KINDS
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.model import build, initialize, layers
 from archcalc.pytorch.saved import in_place, layerwise_bytes, peak_bytes, saved_bytes
+from archcalc.report.figures import percent
 from archcalc.spec import library
 
 if TYPE_CHECKING:
@@ -775,7 +776,10 @@ def measured(name: str) -> list[str]:
     stated = analysis.memory.peak
     flat = max(layerwise_bytes(model, analysis.graph, lambda: torch.rand(1, *shape)))
     whole = peak_bytes(model, torch.rand(1, *shape))
-    parts = [f"{stated:,}", *(f"{one:,} (+{one / stated - 1:.1%})" for one in (flat, whole))]
+    parts = [
+        f"{stated:,}",
+        *(f"{one:,} ({percent(one / stated - 1, '+.1f')})" for one in (flat, whole)),
+    ]
     return [f"`{name}`", *parts]
 
 

@@ -471,7 +471,8 @@ def run(path: Path, *options: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_command(spec: Path) -> None:
+def test_command(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     code, text = run(spec)
     assert code == 1
     assert "a paper, Table 1\n" in text

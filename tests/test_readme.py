@@ -114,7 +114,7 @@ def test_the_picture_is_current():
 
 def test_the_picture_shows_what_the_command_prints(picture, drawn):
     command = [sys.executable, "-m", "archcalc", "table", "googlenet", "--depth", "1"]
-    environment = {**os.environ, "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONUTF8": "1", "COLUMNS": str(picture.WIDTH)}
     printed = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=True
     ).stdout

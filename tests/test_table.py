@@ -16,8 +16,9 @@ from archcalc.graph import Output
 from archcalc.ops import KINDS
 from archcalc.report.columns import COLUMNS, DEFAULT
 from archcalc.report.figures import figure, prefixed
+from archcalc.report.fitting import wrapped
 from archcalc.report.table import listing, tabulate
-from archcalc.report.terminal import ASCII, layout
+from archcalc.report.terminal import ASCII, layout, text_width
 from archcalc.report.writers import as_text, text_rows
 from archcalc.spec import library
 
@@ -339,7 +340,7 @@ softmax        |       | 1x1x1000   | 0 |     |     |     |    |     |
 
 def cells_of(table: Table) -> list[list[str]]:
     rows = text_rows(table, False, lambda line: line.name if line else "total", str)
-    return list(rows)
+    return [[cell.replace("\u00a0", " ") for cell in row] for row in rows]
 
 
 @pytest.mark.parametrize("auxiliary", [False, True])
@@ -455,14 +456,71 @@ def test_a_table_of_152_layers_can_be_read() -> None:
     assert len(tabulate(analyze("resnet152"), depth=1).rows) == 50 + 8
 
 
-@pytest.mark.parametrize("width", [60, 80])
-def test_names_are_cut_where_the_terminal_is_narrow(width: int) -> None:
-    table = tabulate(analyze("resnet50"), columns=["name", "output", "params"], sort="params")
-    text = ["".join(part for part, _ in line) for line in layout(table, width, False)]
-    assert max(map(len, text)) <= width
-    narrow = ["".join(part for part, _ in line) for line in layout(table, 40, False, ASCII)]
-    assert max(len(line) for line in narrow[:-4]) <= 40
-    assert any("~" in line for line in narrow)
+LONG = "the_first_of_two_convolutions_that_look_at_the_whole_image"
+
+
+def drawn(table: Table, width: int) -> list[str]:
+    return ["".join(part for part, _ in line) for line in layout(table, width, False, ASCII)]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_names_are_cut_in_the_middle_where_the_terminal_is_narrow(width: int) -> None:
+    text = f"input: [1, 8, 8]\nlayers: [conv: {{name: {LONG}, out: 2, kernel: 3}}]\n"
+    table = tabulate(
+        analyze(library.parse(text, "long.yaml")), columns=["name", "output", "params"]
+    )
+    lines = drawn(table, width)
+    assert max(map(len, lines)) <= width
+    row = lines[4].split()
+    assert row[1:] == ["2x6x6", "20"]
+    before, _, after = row[0].partition("~")
+    assert LONG.startswith(before)
+    assert LONG.endswith(after)
+    assert (row[0] == LONG) == (width == 80)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120])
+@pytest.mark.parametrize("columns", [None, ["all"], ["paper"]])
+def test_no_table_is_wider_than_its_place_and_no_figure_is_lost(
+    width: int, columns: list[str] | None
+) -> None:
+    table = tabulate(analyze("googlenet"), columns=columns)
+    lines = drawn(table, width)
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    for row in table.rows:
+        for column in table.columns:
+            if column.style in ("count", "bytes", "ratio"):
+                assert figure(column, column.get(row), False) in text
+    if width == 40:  # the title takes several lines
+        return
+    below = " ".join(lines).partition("Below the others, to fit")[2]
+    first = "\n".join(lines[: lines.index("", 2)] if below and "" in lines[2:] else lines)
+    for column in table.columns[1:]:
+        words = column.heading.replace("/", "/ ").split()
+        assert all(word in first for word in words) or column.heading in below
+
+
+def test_titles_of_a_list_are_cut_and_names_are_whole() -> None:
+    table = listing([analyze("faster-rcnn-mobilenet", resolution=300), analyze("caffenet")])
+    lines = drawn(table, 80)
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith("faster-rcnn-mobilenet@resolution=300  2015  ")
+    assert lines[3].startswith("caffenet ")
+    assert "~" in lines[3]
+    assert lines[3].split()[-4:] == ["61.0", "M", "724", "M"]
+
+
+def test_long_texts_are_wrapped_behind_slashes_and_keep_their_place() -> None:
+    assert wrapped("  a/bc/def/ghij", 8, len) == ["  a/bc/", "    def/", "    ghij"]
+    assert wrapped("match (truncated)", 12, len) == ["match", "(truncated)"]
+    assert wrapped("short", 12, len) == ["short"]
+
+
+def test_a_terminal_has_its_width_and_a_pipe_has_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, width in (("", 80), ("120", 120), ("0", 80), ("x", 80), ("9" * 5000, 80)):
+        monkeypatch.setenv("COLUMNS", said)
+        assert text_width() == width
 
 
 def test_bars_get_shorter_where_there_is_little_room() -> None:

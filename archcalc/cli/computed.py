@@ -444,7 +444,7 @@ def show(
 
     spec, settings = request(network, specs or ())
     if spec_only:
-        write([spec.text], None)
+        write([f"{line}\n" for line in spec.text.expandtabs(4).splitlines()], None)
         return
     write([card(spec, _costs(spec, settings))], None)
 

@@ -103,13 +103,14 @@ def wrapped(text: str, width: int, cells: Callable[[str], int]) -> list[str]:
     room = max(4, width // 2 if wide else width)
     indent = " " * min(len(text) - len(text.lstrip()), width // 2)
     words = [_broken(word, room - len(indent) - 2 * bool(indent)) for word in text.split()]
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         " ".join(words),
         room,
         initial_indent=indent,
         subsequent_indent=indent + "  " * bool(indent),
         break_on_hyphens=False,
     )
+    return lines if "/ " in text else [line.replace("/ ", "/") for line in lines]
 
 
 def _broken(word: str, width: int) -> str:

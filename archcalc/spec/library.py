@@ -101,9 +101,7 @@ def _matched(request: str, specs: Sequence[str]) -> list[str]:
     if not any(sign in name for sign in "*?[") or is_path(name) or os.path.isfile(request):
         return [request]
     every = networks(specs)
-    found = [
-        spec.network for spec in every if any(fnmatchcase(own, plain(name)) for own in names(spec))
-    ]
+    found = [spec.network for spec in every if fnmatchcase(plain(spec.network), plain(name))]
     if not found:
         raise NetworkNotFound(
             f"expected a pattern that matches networks' names, received {received(name)}, which "
