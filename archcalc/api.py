@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.analysis import Analysis
 from archcalc.errors import (
     ArchcalcError,
+    InputWarning,
     SettingError,
     SpecError,
     SpecErrors,
@@ -445,7 +446,10 @@ def _in_processes(
 def _verified_apart(
     task: tuple[str, str, str, str, Mapping[str, Any], Sequence[int] | None],
 ) -> Verification | ArchcalcError:
+    import warnings
+
     text, file, stem, name, settings, shape = task
+    warnings.simplefilter("ignore", InputWarning)  # the process that asks has said it
     every = library.variants(library.parse(text, file, stem))
     spec = next(one for one in every if one.network == name)
     return _verified(analyze(spec, input=shape, settings=settings))

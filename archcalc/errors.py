@@ -64,6 +64,19 @@ class ArchcalcError(Exception):
         return printable(prefix + self.message + (f"; {self.hint}" if self.hint else ""))
 
 
+class InputWarning(UserWarning):
+    """An input's shape is taken as it stands, but may be meant in another layout.
+
+    The command line prints it as a note. In Python it is a warning, so that it reaches whoever
+    gave the shape without changing what is returned, once per place, and can be filtered.
+    """
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(printable(f"{place}: {message}" if place else message))
+        self.message = message
+        self.place = place
+
+
 class SpecError(ArchcalcError):
     """A spec says something it can't."""
 

@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.errors import ArchcalcError, GraphError, LayerError, Place, SpecError, received
+from archcalc.errors import (
+    ArchcalcError,
+    GraphError,
+    InputWarning,
+    LayerError,
+    Place,
+    SpecError,
+    received,
+)
 from archcalc.ops.base import LARGEST_AXIS, Op, spelled
 from archcalc.ops.shape import Input
 
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
     from archcalc.ops.base import Shape
 
 _builders = count(1)
+
+COLOURS = (1, 3, 4)  # channels of images: grey, colours, and colours with transparency
 
 
 class Tensor(NamedTuple):
@@ -282,6 +292,35 @@ class _Copy:
         return Tensor(tensor.node + self.shift, tensor.port, tensor.shape, tensor.owner)
 
 
+LEAST_IMAGE = 16  # positions along an image's side, so that it can be told from its colours
+
+
+def layout_note(shape: Shape) -> str | None:
+    """What an input's shape is taken as, where it may be meant in another layout; else None."""
+    if len(shape) == 3 and shape[2] in COLOURS and min(shape[:2]) >= LEAST_IMAGE:
+        meant, likely = "its channels last", (shape[2], *shape[:2])
+    elif len(shape) == 4 and shape[0] == 1 and shape[1] in COLOURS:
+        meant, likely = "the batch first", shape[1:]
+    else:
+        return None
+    channels = f"{shape[0]:,} channel{'s' * (shape[0] != 1)} of {spelled(shape[1:])}"
+    return (
+        f"input {spelled(shape)} is taken as {channels}; archcalc's shapes are without the batch, "
+        f"channels first: if this one has {meant}, it should be {spelled(likely)}"
+    )
+
+
+def _warn(warning: InputWarning) -> None:
+    """Warn whoever called archcalc, from wherever in it this is called."""
+    import inspect
+    import warnings
+
+    frame, level = inspect.currentframe(), 1
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "archcalc":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)
+
+
 class GraphBuilder:
     """Builds a Graph node by node; the one way in for every frontend.
 
@@ -308,6 +347,8 @@ class GraphBuilder:
             )
         node = self._append(Input(shape=shape), (), "input", source)
         self.root.entry = node.tensor()
+        if note := layout_note(node.facts.outputs[0]):
+            _warn(InputWarning(note, source))
         return node.tensor()
 
     def add(

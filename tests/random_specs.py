@@ -177,13 +177,14 @@ class Drawer:
         shape = (self.integer(1, self.limits.channels), *self.axes_of(rank))
         if rank == 0:
             shape = (self.integer(1, self.limits.channels * 8),)
+        shape = unlike_a_batch(shape)
         if self.chance(3):
             self.settings = {"base": self.integer(1, 4)}
         layers: Entries = []
         self.scope = Scope(layers, [], [], [])
         out = shape
         if 0 < rank < 3 and self.chance(4):  # several images or signals
-            shape = (self.integer(1, 4), *shape)
+            shape = unlike_a_batch((self.integer(1, 4), *shape))
             out = applied(self, layers, shape) or shape
         out = self.chain(layers, out, self.integer(1, 9))
         if self.chance(2):
@@ -387,6 +388,12 @@ class Drawer:
         """Without the defaults, most of the time."""
         defaults = {"padding": 0, "dilation": 1}
         return {k: v for k, v in fields.items() if v != defaults.get(k) or self.chance(6)}
+
+
+def unlike_a_batch(shape: Shape) -> Shape:
+    """With two channels in place of one where it would be noted (1x3x224x224)."""
+    noted = len(shape) == 4 and shape[0] == 1 and shape[1] in (1, 3, 4)
+    return (2, *shape[1:]) if noted else shape
 
 
 def resolved(fields: Fields, sizes: Shape) -> list[Window]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from random_specs import unlike_a_batch
+
 from archcalc.errors import ArchcalcError
 from archcalc.graph import Graph, GraphBuilder, Output
 from archcalc.ops import KINDS
@@ -41,7 +43,7 @@ class Views:
         self.source = source
         self.builder = GraphBuilder("views")
         shape = tuple(source.randint(1, 6) for _ in range(source.randint(1, 4)))
-        self.tensors = [self.builder.input(shape)]
+        self.tensors = [self.builder.input(unlike_a_batch(shape))]
         self.number = 0
 
     def grown(self, steps: int) -> Graph:

@@ -25,7 +25,7 @@ from archcalc.cli.computed import (
     table,
     validate,
 )
-from archcalc.cli.streams import close_stdout, complain, prepare_streams, stdout
+from archcalc.cli.streams import close_stdout, complain, notes_on_stderr, prepare_streams, stdout
 from archcalc.errors import ArchcalcError, OutputError
 
 SCRIPTS = ("--show-completion", "--install-completion")
@@ -100,7 +100,8 @@ def run() -> str | int | None:
             if shells.is_asked():
                 return shells.answer(app)
             shells.use_scripts()
-        return _complaining()
+        with notes_on_stderr():
+            return _complaining()
     except KeyboardInterrupt:
         return 130
 

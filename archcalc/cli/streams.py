@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from archcalc.errors import (
     ArchcalcError,
+    InputWarning,
     OutputError,
     SettingError,
     SpecErrors,
@@ -282,6 +283,29 @@ def complain(error: ArchcalcError) -> None:
     lines = error.errors if isinstance(error, SpecErrors) else (error,)
     for line in lines:
         sys.stderr.write(f"{word} {line}\n")
+
+
+@contextmanager
+def notes_on_stderr() -> Iterator[None]:
+    """Inputs that may be meant otherwise are noted on stderr, each once, whatever Python's filters.
+
+    Other warnings are shown as they were.
+    """
+    import warnings
+
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, InputWarning):
+            shown(message, category, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            sys.stderr.write(f"note: {message}\n")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        shown, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 class Complaints:

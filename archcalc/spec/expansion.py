@@ -263,7 +263,8 @@ class _Expansion:
         self.bodies: dict[tuple[Any, ...], _Body] = {}
 
     def network(self, shape: Sequence[int] | None) -> Graph:
-        tensor = self.builder.input(self.input_shape(shape), self.spec.place)
+        place = self.spec.input.place if shape is None else None  # given elsewhere
+        tensor = self.builder.input(self.input_shape(shape), place)
         names = _Names(None)
         names.taken["input"] = tensor
         context = _Context(self.settings, names, self.lone_join(self.spec.layers))
