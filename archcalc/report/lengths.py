@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from archcalc.analysis.paths import Paths
 
 
+READABLE = 10**24  # from here on a table has no room for all digits
+
+
 class Length(NamedTuple):
     """The paths of one length to one output; their number is None where it is not exact."""
 
@@ -35,8 +38,9 @@ class Length(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The number of paths for people: 1,946,939 or about 2.5e30100."""
-        return power_of_ten(self.log10_paths) if self.paths is None else f"{self.paths:,}"
+        """The number of paths for people: 1,946,939 or about 2.5e30100, where it is long."""
+        is_long = self.paths is None or self.paths >= READABLE
+        return power_of_ten(self.log10_paths) if is_long else f"{self.paths:,}"
 
 
 LENGTH = Column("length", "Length", "plain", lambda row: row.length, "deeper branches of sums")
