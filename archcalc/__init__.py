@@ -5,7 +5,7 @@
     analysis = archcalc.analyze("mobilenet", alpha=0.5, resolution=160)
     analysis.totals.mult_adds, analysis.totals.params
     archcalc.tabulate(analysis, depth=1).to_pandas()
-    archcalc.explain(analysis, "fc")
+    archcalc.explain("mobilenet", "fc")
     model = archcalc.build("mobilenet", alpha=0.5)
 
 Nothing is imported before it is used; torch and pandas only by what needs them.
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archcalc.analysis import Analysis as Analysis
     from archcalc.api import analyze as analyze
     from archcalc.api import build as build
+    from archcalc.api import expand as expand
     from archcalc.api import explain as explain
     from archcalc.api import load as load
     from archcalc.api import memory as memory
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from archcalc.api import paths_by_output as paths_by_output
     from archcalc.api import reconcile as reconcile
     from archcalc.api import reproduce as reproduce
+    from archcalc.api import tabulate as tabulate
     from archcalc.api import verify as verify
     from archcalc.errors import ArchcalcError as ArchcalcError
     from archcalc.graph import Graph as Graph
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from archcalc.graph import Output as Output
     from archcalc.ops import KINDS as KINDS
     from archcalc.report.table import Table as Table
-    from archcalc.report.table import tabulate as tabulate
-    from archcalc.spec.expansion import expand as expand
     from archcalc.spec.model import Spec as Spec
 
 _HOMES = {
@@ -51,7 +51,7 @@ _HOMES = {
     "Table": "report.table",
     "analyze": "api",
     "build": "api",
-    "expand": "spec.expansion",
+    "expand": "api",
     "explain": "api",
     "load": "api",
     "memory": "api",
@@ -60,7 +60,7 @@ _HOMES = {
     "paths_by_output": "api",
     "reconcile": "api",
     "reproduce": "api",
-    "tabulate": "report.table",
+    "tabulate": "api",
     "verify": "api",
 }
 

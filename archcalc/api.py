@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from archcalc import values
 from archcalc.analysis import Analysis
 from archcalc.errors import (
     ArchcalcError,
     InputWarning,
+    NetworkNotFound,
     SettingError,
     SpecError,
     SpecErrors,
@@ -21,45 +24,64 @@ from archcalc.errors import (
 from archcalc.graph import Graph, collector_paused
 from archcalc.packages import imported, require
 from archcalc.printed import QUOTED
-from archcalc.spec import library, reader
+from archcalc.spec import expansion, library, reader
 from archcalc.spec.checker import MOST_ERRORS
-from archcalc.spec.expansion import expand, settled
+from archcalc.spec.model import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis.explain import Explanation
     from archcalc.analysis.memory import Memory
     from archcalc.analysis.paths import Paths
     from archcalc.analysis.published import Verdict
     from archcalc.analysis.tools.accounts import Reconciliation
-    from archcalc.pytorch.model import Network
+    from archcalc.pytorch.model import Device, Dtype
+    from archcalc.pytorch.model import Network as Model
     from archcalc.pytorch.verify import Verification
+    from archcalc.report.table import Table
     from archcalc.spec.library import OnError
-    from archcalc.spec.model import Spec
+
+    Name = str | os.PathLike[str]  # of a network, or the path of its file
+    Network = Name | Spec | Graph | Analysis
+    Directories = Name | Sequence[Name]
+    Shape = str | Sequence[int] | None
 
 
-def load(network: str, *, specs: Sequence[str] = ()) -> Spec:
+def load(network: Name | Spec, *, specs: Directories = ()) -> Spec:
     """The spec of a network's name or a file's path (`vgg.yaml#vgg16` where a file holds several).
 
-    `specs` are directories to look in before $ARCHCALC_SPECS and the shipped ones. Raises
+    `specs` are directories (or one) to look in before $ARCHCALC_SPECS and the shipped ones. Raises
     NetworkNotFound, SpecError or SpecErrors.
     """
-    return library.find(network, specs)
+    where = values.paths("specs", specs)
+    return network if isinstance(network, Spec) else library.find(_name(network), where)
 
 
-def networks(*, specs: Sequence[str] = ()) -> list[str]:
+def networks(*, specs: Directories = ()) -> list[str]:
     """The names of all networks, the user's before the shipped ones."""
-    return [spec.network for spec in library.networks(specs)]
+    return [spec.network for spec in library.networks(values.paths("specs", specs))]
+
+
+def expand(
+    spec: Name | Spec,
+    settings: Mapping[str, Any] | None = None,
+    input: Shape = None,  # noqa: A002 - the option's name
+) -> Graph:
+    """The graph of a spec at these settings; `input` overrides its input shape.
+
+    Raises SettingError for settings that can't be, SpecError for what the spec gets wrong.
+    """
+    return expansion.expand(load(spec), exact_settings(settings), _shape(input))
 
 
 def analyze(
-    network: str | Spec | Graph,
+    network: Name | Spec | Graph,
     *,
     batch: int = 1,
     dtype: str = "float32",
-    input: Sequence[int] | None = None,  # noqa: A002 - the option's name
-    specs: Sequence[str] = (),
+    input: Shape = None,  # noqa: A002 - the option's name
+    specs: Directories = (),
     settings: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Analysis:
@@ -67,30 +89,65 @@ def analyze(
 
     `network` is a name, a path, `NAME@key=value,key=value`, a Spec or a Graph; settings come from
     there, from `settings` and from keywords: `analyze("mobilenet", alpha=0.5)`. `input` overrides
-    the input shape (channels first, without the batch). Mult-Adds, FLOPs and bytes are for the
-    whole batch. Raises ArchcalcError's subclasses.
+    the input shape (channels first, without the batch): `(3, 224, 224)` or `"3x224x224"`.
+    Mult-Adds, FLOPs and bytes are for the whole batch. NumPy's numbers and arrays may stand for
+    Python's. Raises ArchcalcError's subclasses.
     """
-    given = exact_settings({**(settings or {}), **more})
+    given = {**exact_settings(settings), **exact_settings(more)}
+    where = values.paths("specs", specs)
     if isinstance(network, Graph):
         if given or input is not None:
             raise SettingError("a graph has no settings: expected none, received some")
         return Analysis(network, batch=batch, dtype=dtype)
-    if isinstance(network, str):
-        network, asked = request(network, specs)
+    if not isinstance(network, Spec):
+        network, asked = request(_name(network), where)
         every = combinations(network, {**asked, **given})
         if len(every) > 1:
             raise SettingError(
                 f"expected one value for each setting, received {len(every)} networks"
             )
         [given] = every
-    values = settled(network, given)
+    settled = expansion.settled(network, given)
     with collector_paused():
-        graph = expand(network, given, input)
-        return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=values)
+        graph = expansion.expand(network, given, _shape(input))
+        return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=settled)
+
+
+def analysis_of(network: Network, **more: Any) -> Analysis:
+    """An Analysis as it is; of all else that names or is a network, what `analyze` gives."""
+    if not isinstance(network, Analysis):
+        return analyze(network, **more)
+    if given := sorted(more.keys() - {"specs"}):
+        raise SettingError(
+            f"an Analysis has its settings, batch and input: expected none, received "
+            f"{', '.join(given)}"
+        )
+    return network
+
+
+def _name(network: object) -> str:
+    """A network's name or path as text; raises NetworkNotFound for what is neither."""
+    text = values.path_text(network)
+    if text is None:
+        raise NetworkNotFound(
+            "expected a network (a name, a path, a Spec, a Graph), received " + received(network),
+            hint="it is analyzed already" if isinstance(network, Analysis) else None,
+        )
+    return text
+
+
+def _shape(given: object) -> Sequence[int] | None:
+    """An input shape; raises SettingError for what is no list of sizes."""
+    shape = None if given is None else values.shape(given)
+    if shape is None or (isinstance(shape, tuple) and all(type(size) is int for size in shape)):
+        return shape
+    raise SettingError(
+        f"input: expected sizes such as (3, 224, 224) or '3x224x224', received {received(given)}"
+    )
 
 
 def analyze_all(
-    asked: str,
+    asked: Name,
     *,
     batch: int = 1,
     dtype: str = "float32",
@@ -102,8 +159,8 @@ def analyze_all(
 
     `mobilenet@alpha=[1.0,0.75,0.5,0.25]` is four.
     """
-    spec, own = request(asked, specs)
-    given = {**own, **exact_settings(settings or {})}
+    spec, own = request(_name(asked), values.paths("specs", specs))
+    given = {**own, **exact_settings(settings)}
     return [
         analyze(spec, batch=batch, dtype=dtype, input=input, settings=one)
         for one in combinations(spec, given)
@@ -111,13 +168,13 @@ def analyze_all(
 
 
 def build(
-    network: str | Spec | Graph | Analysis,
+    network: Network,
     *,
-    device: str = "cpu",
-    dtype: str = "float32",
+    device: str | Device = "cpu",
+    dtype: str | Dtype = "float32",
     seed: int = 0,
     **more: Any,
-) -> Network:
+) -> Model:
     """A network as a PyTorch model in training mode, its first weights drawn from `seed`.
 
     It takes (batch, channels, *spatial) and gives the output, or a dictionary of outputs where
@@ -129,31 +186,59 @@ def build(
     from archcalc.machine import check_memory
 
     require("torch", "build")
-    if not isinstance(network, Analysis):
-        network = analyze(network, **more)
-    if device == "cpu" and dtype in DTYPES:
-        check_memory(network.label, "its model", built_bytes(network.graph.layers, dtype))
+    analysis = analysis_of(network, **more)
+    kind = values.dtype_name(dtype)
+    if isinstance(device, str) and device == "cpu" and kind in DTYPES:
+        check_memory(analysis.label, "its model", built_bytes(analysis.graph.layers, kind))
     imported("torch", "build")
     from archcalc.pytorch.model import build as built
 
-    return built(network.graph, device=device, dtype=dtype, seed=seed)
+    return built(analysis.graph, device=device, dtype=dtype, seed=seed)
 
 
-def explain(analysis: Analysis, layer: str | None = None) -> list[Explanation]:
-    """The derivation of every number of a layer or block, or of all layers and the network."""
+def tabulate(  # noqa: PLR0913 - options, by name
+    network: Network,
+    *,
+    columns: str | Sequence[str] | None = None,
+    depth: int | None = None,
+    fold: bool = False,
+    sort: str | None = None,
+    top: int | None = None,
+    counting: str | None = None,
+    **more: Any,
+) -> Table:
+    """The table of a network, as `archcalc table` prints it.
+
+    `columns` are keys in a list or as text (`"name,params"`), `"all"`, or the name of a table that
+    the spec declares (`"paper"`); `depth` shows that many levels and sums what is below; `fold`
+    merges norms and activations into the layer they follow; `sort` is a numeric column's key,
+    largest first; `top` how many; `counting` a tool's name, or `"paper"`, by which Mult-Adds and
+    params are counted. `network` and `more` (settings, batch, input) are as for `analyze`. Raises
+    ArchcalcError's subclasses.
+    """
+    from archcalc.report.table import tabulate as tabulated
+
+    return tabulated(
+        analysis_of(network, **more), columns=columns, depth=depth, fold=fold, sort=sort, top=top,
+        counting=counting,
+    )  # fmt: skip
+
+
+def explain(network: Network, layer: str | None = None, **more: Any) -> list[Explanation]:
+    """The derivation of every number of a layer or block, or of all layers and the network.
+
+    `network` and `more` (settings, batch, input) are as for `analyze`.
+    """
     from archcalc.analysis.explain import explain as explained
 
-    return list(explained(analysis, layer))
+    return list(explained(analysis_of(network, **more), layer))
 
 
 # Printed figures, and paths.
 
 
 def reproduce(
-    network: str | Spec | None = None,
-    *,
-    specs: Sequence[str] = (),
-    on_error: OnError | None = None,
+    network: Network | None = None, *, specs: Directories = (), on_error: OnError | None = None
 ) -> list[Verdict]:
     """Verdicts on what papers print of a network, each cell and each claim.
 
@@ -162,18 +247,24 @@ def reproduce(
     NetworkNotFound, or SpecError where a cell names what is not there; errors of specs that were
     not asked for go to `on_error` if it is given, and these specs are left out.
     """
+    where = values.paths("specs", specs)
     if network is None:
-        every = reproduce_all(specs=specs, on_error=on_error)
+        every = reproduce_all(specs=where, on_error=on_error)
         return [one for found in every.values() for one in found]
-    if not isinstance(network, str):
-        return list(_about(network, specs, on_error))
-    if library.is_path(network) and "#" not in network:
-        return list(_whole(library.read(network, printed=True), specs))
-    return list(_about(library.find(network, specs), specs, on_error))
+    if isinstance(network, Analysis) and network.spec is not None:
+        network = network.spec
+    if isinstance(network, Spec):
+        return list(_about(network, where, on_error))
+    if isinstance(network, (Graph, Analysis)):
+        raise NetworkNotFound("expected a network with a spec, received a graph of one's own")
+    name = _name(network)
+    if library.is_path(name) and "#" not in name:
+        return list(_whole(library.read(name, printed=True), where))
+    return list(_about(library.find(name, where), where, on_error))
 
 
 def reproduce_all(
-    *, specs: Sequence[str] = (), on_error: OnError | None = None
+    *, specs: Directories = (), on_error: OnError | None = None
 ) -> dict[str, list[Verdict]]:
     """The verdicts of every spec that has printed figures, by the spec's name.
 
@@ -181,7 +272,7 @@ def reproduce_all(
     """
     from archcalc.analysis.published import verdicts
 
-    told = on_error or _raised
+    told, specs = on_error or _raised, values.paths("specs", specs)
     every = library.networks(specs, on_error=told, printed=True)
     files = {spec.file: spec for spec in every if spec.published or spec.claims}
     resolve = _resolver(specs, every)
@@ -267,7 +358,7 @@ class _Asked:
 
     def __init__(self, spec: Spec, settings: Mapping[str, Any]) -> None:
         self.spec = spec
-        self.settings = settled(spec, settings)
+        self.settings = expansion.settled(spec, settings)
         self.label = spec.label(self.settings)
 
     @cached_property
@@ -301,49 +392,43 @@ def _resolver(
     return of
 
 
-def paths(
-    network: str | Spec | Graph | Analysis,
-    output: str | None = None,
-    *,
-    specs: Sequence[str] = (),
-) -> Paths:
+def paths(network: Network, output: str | None = None, **more: Any) -> Paths:
     """The paths from the input to an output, by how many deeper branches of sums they go through.
 
     In a residual network these are its residual bodies. Where several outputs are not auxiliary,
-    `output` must name one; `paths_by_output` takes each in turn. Raises SettingError.
+    `output` must name one; `paths_by_output` takes each in turn. `network` and `more` (settings,
+    input) are as for `analyze`. Raises ArchcalcError's subclasses.
     """
     from archcalc.analysis.paths import paths as followed
 
-    analysis = network if isinstance(network, Analysis) else analyze(network, specs=specs)
-    return followed(analysis, output)
+    return followed(analysis_of(network, **more), output)
 
 
-def paths_by_output(
-    network: str | Spec | Graph | Analysis, *, specs: Sequence[str] = ()
-) -> dict[str, Paths]:
+def paths_by_output(network: Network, **more: Any) -> dict[str, Paths]:
     """The paths to each output that is not auxiliary, by the output's name."""
     from archcalc.analysis.paths import main_outputs
 
-    analysis = network if isinstance(network, Analysis) else analyze(network, specs=specs)
+    analysis = analysis_of(network, **more)
     names = [output.name for output in main_outputs(analysis.graph)]
     return {name: paths(analysis, name) for name in names}
 
 
-def memory(network: str | Analysis, *, in_place: bool = False, specs: Sequence[str] = ()) -> Memory:
+def memory(network: Network, *, in_place: bool = False, **more: Any) -> Memory:
     """What a network keeps in memory, at inference and in training, in bytes for the whole batch.
 
-    With `in_place` activations are written over their input, where nobody else needs it.
+    With `in_place` activations are written over their input, where nobody else needs it. `network`
+    and `more` (settings, batch, dtype, input) are as for `analyze`.
     """
     from archcalc.analysis.memory import Memory
 
-    analysis = analyze(network, specs=specs) if isinstance(network, str) else network
-    return Memory(analysis, in_place=in_place)
+    in_place = values.flag("in_place", in_place)
+    return Memory(analysis_of(network, **more), in_place=in_place)
 
 
 # The second witness.
 
 
-def verify(network: str | Spec | Graph | Analysis, **more: Any) -> Verification:
+def verify(network: Network, **more: Any) -> Verification:
     """A network's shapes, tensors, Mult-Adds and receptive fields against other witnesses.
 
     They are the model that `build` makes, other people's counters, and back-propagation.
@@ -351,16 +436,14 @@ def verify(network: str | Spec | Graph | Analysis, **more: Any) -> Verification:
     imports torch.
     """
     require("torch", "verify")
-    analysis = network if isinstance(network, Analysis) else analyze(network, **more)
+    analysis = analysis_of(network, **more)
     imported("torch", "verify")
     from archcalc.pytorch.verify import verify as verified
 
     return verified(analysis)
 
 
-def reconcile(
-    network: str | Spec | Graph | Analysis, *, tools: Sequence[str] = (), **more: Any
-) -> Reconciliation:
+def reconcile(network: Network, *, tools: str | Sequence[str] = (), **more: Any) -> Reconciliation:
     """What other counters count of a network, and the named terms by which they differ.
 
     `tools` are those wanted (`archcalc.analysis.tools.TOOLS` has them all); all that are installed
@@ -368,12 +451,13 @@ def reconcile(
     `analyze`. Raises ArchcalcError's subclasses; imports torch.
     """
     require("torch", "reconcile")
-    check_tools(tools)
-    analysis = network if isinstance(network, Analysis) else analyze(network, **more)
+    chosen = values.words("tools", tools, "tools' names, such as 'fvcore,thop'")
+    check_tools(chosen)
+    analysis = analysis_of(network, **more)
     imported("torch", "reconcile")
     from archcalc.pytorch.reconcile import reconcile as reconciled
 
-    return reconciled(analysis, tools)
+    return reconciled(analysis, chosen)
 
 
 def check_tools(tools: Sequence[str]) -> None:
@@ -525,9 +609,10 @@ def combinations(spec: Spec, given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def exact(value: Any) -> Any:
     """A Python value as settings hold it: floats as the decimals they print."""
+    value = values.plain_value(value)
     if isinstance(value, (bool, int, str)):
         return value
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return [exact(item) for item in value]
     from fractions import Fraction
     from math import isfinite
@@ -542,9 +627,14 @@ def exact(value: Any) -> Any:
     return above if below == 1 else Fraction(above, below)
 
 
-def exact_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def exact_settings(settings: object) -> dict[str, Any]:
     """Every setting exactly; an error names the setting."""
-    found = {}
+    found: dict[str, Any] = {}
+    if settings is None:
+        return found
+    if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+        what = "names with their values, such as {'alpha': 0.5}"
+        raise SettingError(f"settings: expected {what}, received {received(settings)}")
     for name, value in settings.items():
         try:
             found[name] = exact(value)

@@ -138,13 +138,20 @@ def one_line(text: str) -> str:
 
 def received(value: object, limit: int = 60) -> str:
     """How a received value is quoted in a message: short, on one line, printable."""
-    try:
-        text = value if isinstance(value, str) else str(value)
-    except ValueError:  # Python writes no integers of more digits
-        text = "a number of thousands of digits"
+    text = value if isinstance(value, str) else _text(value)
     text = text if len(text) <= limit else text[: limit - 3] + "..."
     quoted = f"'{text}'" if isinstance(value, str) else text
     return printable(quoted.replace("\n", "\\n"))
+
+
+def _text(value: object) -> str:
+    """A value of whatever kind as text, where it has any."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a number of thousands of digits, an object that can't tell
+        return (
+            f"a very long {type(value).__name__}" if isinstance(value, int) else repr(type(value))
+        )
 
 
 def shown(value: Any) -> str:

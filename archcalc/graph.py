@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archcalc import values
 from archcalc.errors import (
     ArchcalcError,
     GraphError,
@@ -341,7 +342,8 @@ class GraphBuilder:
         """Where the network's input comes in; the first node."""
         if self.nodes or self.scope is not self.root:
             raise GraphError("expected the network's input once and first, received it later")
-        if not isinstance(shape, (tuple, list)):
+        shape = values.shape(shape)
+        if not isinstance(shape, tuple):
             raise GraphError(
                 f"expected sizes such as (3, 224, 224), received {received(shape)}", field="shape"
             )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import inspect
+import os
+from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import archcalc
 from archcalc import GraphBuilder, api
@@ -20,9 +27,11 @@ from archcalc.errors import (
 )
 from archcalc.graph import Output
 from archcalc.ops import KINDS
+from archcalc.report.columns import COLUMNS
+from archcalc.report.writers import as_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 TINY = "input: [1, 8, 8]\nlayers: [conv: {name: only, out: 2, kernel: 3}]\n"
 
@@ -125,6 +134,99 @@ def test_values_are_read_as_a_spec_reads_them(text: str, value: Any) -> None:
     assert api.setting_value(text) == value
 
 
+# What names or is a network, and what stands for Python's own values.
+
+
+@pytest.mark.parametrize("function", ["tabulate", "explain", "memory", "paths", "build"])
+def test_functions_take_whatever_is_a_network(function: str, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text("settings: {n: 3}\n" + TINY.replace("out: 2", "out: n"))
+    spec = archcalc.load(path)
+    analysis = archcalc.analyze(spec, n=2)
+    other = archcalc.expand(path, {"n": 2})
+    call = getattr(archcalc, function)
+    results = [
+        call(path, n=2), call(str(path), settings={"n": 2}), call(f"{path}@n=2"), call(spec, n=2),
+        call(analysis), call(other),
+    ]  # fmt: skip
+    assert len({_told(function, found) for found in results}) == 1
+    with pytest.raises(SettingError, match=r"an Analysis has its settings.*received n"):
+        call(analysis, n=2)
+
+
+def _told(function: str, found: Any) -> str:
+    if function == "memory":
+        return str((found.peak, found.saved_activations))
+    if function == "explain":
+        return str([one.derivations for one in found])
+    if function == "tabulate":
+        return str([row.params for row in found.rows])
+    return str(found)
+
+
+@pytest.mark.usefixtures("few_networks")
+def test_paths_of_files_and_directories(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "own.yaml"
+    path.write_text(TINY)
+    assert archcalc.load(path).network == "own"
+    for where in (folder, str(folder), [folder], (str(folder),), [folder, folder]):
+        assert archcalc.networks(specs=where)[0] == "own"  # type: ignore[arg-type]
+        assert archcalc.analyze("own", specs=where).layers[0].name == "only"  # type: ignore[arg-type]
+        assert archcalc.reproduce("own", specs=where) == []  # type: ignore[arg-type]
+    assert archcalc.reproduce(path) == []
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 28, 28), [1, 28, 28], "1x28x28", "1X28X28", np.array([1, 28, 28]),
+        np.array([1, 28, 28], dtype=np.uint8), torch.Size([1, 28, 28]), torch.tensor([1, 28, 28]),
+        (np.int64(1), 28, torch.tensor(28)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_shapes_of_every_sort(shape: Any) -> None:
+    found = archcalc.analyze(archcalc.spec.library.parse(TINY, "t.yaml"), input=shape)
+    assert found.layers[0].input == (1, 28, 28)
+    assert all(type(size) is int for size in found.layers[0].input)
+
+
+def test_numbers_of_other_libraries() -> None:
+    whole = archcalc.analyze("mobilenet", resolution=160, alpha=0.5, batch=4).totals.mult_adds
+    for number in (np.int64(160), np.uint8(160), np.array(160), torch.tensor(160), Decimal(160)):
+        for half in (np.float32(0.5), np.float64(0.5), torch.tensor(0.5), Decimal("0.5")):
+            found = archcalc.analyze("mobilenet", resolution=number, alpha=half, batch=np.int16(4))
+            assert found.totals.mult_adds == whole
+            assert type(found.totals.mult_adds) is int
+    # float(np.float32(0.7)) is 0.699999988079071 in Python, of which int(0.7*1000) makes 699.
+    assert api.exact(np.float32(0.7)) == Fraction("0.699999988079071")
+    assert api.exact([np.bool_(True), np.str_("B"), np.array([[1, 2]])]) == [True, "B", [[1, 2]]]
+    assert api.exact(Decimal("0.1")) == Fraction(1, 10)
+
+
+def test_fields_of_other_libraries_numbers() -> None:
+    plain = KINDS["conv"](out=8, kernel=(3, 1), padding=[[1, 1], [0, 0]], bias=False)
+    given = KINDS["conv"](
+        out=np.int64(8), kernel=np.array([3, 1]), padding=np.array([[1, 1], [0, 0]]),
+        bias=np.bool_(False),
+    )  # fmt: skip
+    assert (given, repr(given)) == (plain, repr(plain))
+    dropout = KINDS["dropout"](rate=np.float32(0.5))
+    assert repr(dropout) == repr(KINDS["dropout"](rate=0.5))
+    builder = GraphBuilder("own")
+    node = builder.add(given, [builder.input(np.array([3, 32, 32]))], "a")  # type: ignore[arg-type]
+    assert node.tensor().shape == (8, 32, 32)
+
+
+def test_dtypes_of_pytorch_and_numpy() -> None:
+    for dtype in ("float16", torch.float16, np.dtype("float16")):
+        assert archcalc.analyze("lenet5", dtype=dtype).itemsize == 2  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=r"expected one of float64, .*, received torch.int16"):
+        archcalc.analyze("lenet5", dtype=torch.int16)  # type: ignore[arg-type]
+
+
 # load and networks.
 
 
@@ -149,14 +251,15 @@ def test_ones_own_come_first(tmp_path: Path) -> None:
         ("", NetworkNotFound),
         ("#", NetworkNotFound),
         ("/nowhere/x.yaml", SpecError),
-        ("mobilenet@", SettingError),
-        ("mobilenet@alpha", SettingError),
-        ("mobilenet@alpha=", SettingError),
-        ("mobilenet@alpha=1,,resolution=2", SettingError),
-        ("mobilenet@beta=1", SettingError),
+        ("lenet5@", SettingError),
+        ("lenet5@classes", SettingError),
+        ("lenet5@classes=", SettingError),
+        ("lenet5@classes=1,,resolution=2", SettingError),
+        ("lenet5@beta=1", SettingError),
         ("x" * 10_000, NetworkNotFound),
     ],
 )
+@pytest.mark.usefixtures("few_networks")
 def test_requests_that_cannot_be(asked: str, error: type[ArchcalcError]) -> None:
     with pytest.raises(error) as caught:
         archcalc.analyze(asked)
@@ -173,6 +276,38 @@ def test_a_table_as_a_frame() -> None:
     assert frame.loc[frame.name == "C3", "params"].item() == 1516
 
 
+@pytest.mark.parametrize(
+    ("columns", "keys"),
+    [
+        ("name,params", ["name", "params"]),
+        (" params , name ", ["params", "name"]),
+        (["mult_adds"], ["mult_adds"]),
+        (("share", "name", "type"), ["share", "name", "type"]),
+        (np.array(["name", "params"]), ["name", "params"]),
+        ("all", list(COLUMNS)),
+        (["all"], list(COLUMNS)),
+    ],
+)
+def test_a_frame_has_the_columns_asked_for(columns: Any, keys: list[str]) -> None:
+    table = archcalc.tabulate("lenet5", columns=columns)
+    frame = table.to_pandas()
+    assert list(frame.columns) == keys
+    assert len(frame) == 14
+    assert [column.key for column in table.columns] == keys
+    if "params" in keys:
+        assert frame.params.sum() == 60_000
+
+
+def test_a_frame_of_the_papers_table() -> None:
+    """Szegedy et al. 2014, Table 1: a line for each inception module, under the paper's heads."""
+    frame = archcalc.tabulate("googlenet", columns="paper").to_pandas()
+    printed = as_text(archcalc.tabulate("googlenet", columns=["paper"]), "csv").splitlines()
+    assert list(frame.columns) == next(csv.reader(printed[:1]))
+    assert len(frame) == len(printed) - 1
+    with pytest.raises(ColumnError, match="expected a table that lenet5 declares"):
+        archcalc.tabulate("lenet5", columns="paper")
+
+
 def test_explanations_are_a_list() -> None:
     analysis = archcalc.analyze("lenet5")
     [one] = archcalc.explain(analysis, "C3")
@@ -187,6 +322,79 @@ def test_explanations_are_a_list() -> None:
 def test_every_error_is_of_one_family() -> None:
     for error in (NetworkNotFound, SettingError, ColumnError, SpecError, SpecErrors):
         assert issubclass(error, archcalc.ArchcalcError)
+
+
+class Untold:
+    """An object of which nothing can be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+ODD: list[Any] = [
+    None, 3, 0, -1, 1.5, float("nan"), float("inf"), 10**30, 10**5000, Fraction(10**400, 3), True,
+    "", "x", "2", "3x32x32", "all", "\0", "\x1b[31m", "a" * 5000, b"x", [], [1], ["x"], (1, 2, 3),
+    [None], {}, {"a": 1}, {1: 2}, set(), object(), Untold(), type, len, np.int64(2),
+    np.float32(0.5), np.array([3, 32, 32]), np.array([[1]]), np.bool_(True), torch.float32,
+    torch.tensor(2), torch.tensor([1.5]), torch.empty(3, device="meta"), Path("x.yaml"), Path("/"),
+    [Path("/x")], Decimal("nan"), LOOP, range(10**12), iter([1]), ValueError("x"), 1j,
+    np.complex64(1), torch.nn.ReLU(), torch.device("cpu"), "cuda:99", "@", "#", "lenet5@",
+]  # fmt: skip
+FEW = [3, 1.5, b"x", ["x"], {1: 2}, object(), np.int64(2), Path("x.yaml"), torch.nn.ReLU(), "#"]
+FUNCTIONS = [name for name in archcalc.__all__ if inspect.isfunction(getattr(archcalc, name))]
+COSTLY = {"verify", "reconcile"}  # they hand on to `analyze` what is not their own
+
+
+def parameters(name: str) -> Iterator[str]:
+    """The parameters of a function, those of `analyze` where it hands them on."""
+    own = inspect.signature(getattr(archcalc, name)).parameters
+    yield from (key for key, one in own.items() if one.kind is not inspect.Parameter.VAR_KEYWORD)
+    if "more" in own:
+        yield from {"batch", "dtype", "input", "specs", "settings", "classes"} - own.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [(name, one) for name in FUNCTIONS for one in sorted(parameters(name))],
+)
+@pytest.mark.usefixtures("few_networks")
+def test_whatever_is_given_works_or_is_refused_in_a_sentence(name: str, parameter: str) -> None:
+    function: Callable[..., Any] = getattr(archcalc, name)
+    first = next(iter(inspect.signature(function).parameters))
+    given: dict[str, Any] = {first: "lenet5"} if first in ("network", "spec") else {}
+    if name in COSTLY and parameter not in (first, "tools"):
+        return
+    for value in FEW if name in COSTLY else ODD:
+        said = "it works"
+        try:
+            function(**{**given, parameter: value})
+        except ArchcalcError as error:
+            said = str(error)
+        assert 0 < len(said) < 1500
+
+
+@pytest.fixture
+def few_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LeNet-5 alone, as a hint at what was meant reads every network there is."""
+    (tmp_path / "lenet5.yaml").write_text(archcalc.load("lenet5").text, encoding="utf-8")
+    monkeypatch.setattr(archcalc.spec.library, "shipped", lambda: str(tmp_path))
+
+
+def test_files_that_are_no_networks(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("nothing")
+    for path, error, message in (
+        (tmp_path, SpecError, "can't read .*: Is a directory"),
+        (tmp_path / "x.txt", SpecError, "expected a mapping with 'input' and 'layers'"),
+        (tmp_path / "x.yaml", SpecError, "can't read .*: No such file"),
+    ):
+        with pytest.raises(ArchcalcError, match=message) as caught:
+            archcalc.analyze(path)
+        assert isinstance(caught.value, error)
+        assert os.fspath(path) in str(caught.value)
 
 
 def test_an_error_has_its_parts() -> None:

@@ -685,9 +685,9 @@ def test_a_state_dict_in_a_file(tmp_path: Any) -> None:
         (("-o", "x.pt", "--format", "onxx"), "did you mean onnx?"),
         (
             ("-o", "x.pt", "--dtype", "int8"),
-            "--dtype: expected one of float32, float16",
+            "dtype: expected one of float32, float16",
         ),
-        (("-o", "x.pt", "--seed", str(2**70)), "--seed: expected a number of 64 bits"),
+        (("-o", "x.pt", "--seed", str(2**70)), "seed: expected a whole number of 64 bits"),
         (("-o", "no/such/x.pt"), "can't write 'no/such/x.pt'"),
         (("-o", "x.pt", "--set", "classes=[10,20]"), "build: expected one network, received 2"),
     ],

@@ -209,7 +209,7 @@ def test_inputs_that_cannot_be(shape: str) -> None:
         (["--set", "alpha=-1"], "alpha"),
         (["--set", "resolution=31.5"], "resolution"),
         (["--set", "alpha=[1,"], "expected a list such as [1, 2], received '[1,'"),
-        (["--batch", "0"], "batch: expected a whole number of at least 1, received 0"),
+        (["--batch", "0"], "batch: expected a whole number from 1 to 1,000,000,000, received 0"),
         (["--dtype", "float31"], "dtype: expected one of float64, float32"),
         (["--dtype", "half"], "received 'half'; here that is float16"),
         (["--format", "html"], "--format: expected one of terminal, markdown, csv, json, latex"),

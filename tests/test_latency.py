@@ -781,7 +781,7 @@ def test_commands_without_a_device_import_no_torch() -> None:
 
 
 HALF = (
-    "error: --dtype: expected one of float32, float16, bfloat16, float64, received 'half'; "
+    "error: dtype: expected one of float32, float16, bfloat16, float64, received 'half'; "
     "did you mean float16?\n"
 )
 
@@ -791,7 +791,7 @@ HALF = (
     [
         (("--device", "cuda:7"), "--device: expected one of cpu"),
         (("--device", "gpu"), "received 'gpu'"),
-        (("--dtype", "int8"), "--dtype: expected one of float32, float16"),
+        (("--dtype", "int8"), "dtype: expected one of float32, float16"),
         (("--dtype", "half"), HALF),
         (("--batch", "0"), "--batch: expected whole numbers of at least 1"),
         (("--batch", "9" * 5000), "--batch: expected whole numbers of at least 1"),

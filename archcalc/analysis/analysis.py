@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from archcalc import words
+from archcalc import values, words
 from archcalc.analysis.costs import DTYPES, Costs, layer_costs, total
 from archcalc.analysis.depth import Depth, network_depth, scope_depth
 from archcalc.analysis.receptive_field import receptive_fields
@@ -39,14 +39,13 @@ class Analysis:
         spec: Spec | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        if type(batch) is not int or not 1 <= batch <= MOST_BATCH:
-            raise SettingError(
-                f"batch: expected a whole number of at least 1, received {received(batch)}"
-            )
+        if not isinstance(graph, Graph):
+            raise SettingError(f"expected a Graph, received {received(graph)}")
+        batch, given, dtype = _batch(batch), dtype, values.dtype_name(dtype)
         if dtype not in DTYPES:
             hint = words.near("DTYPES", dtype, DTYPES)
             raise SettingError(
-                f"dtype: expected one of {', '.join(DTYPES)}, received {received(dtype)}", hint=hint
+                f"dtype: expected one of {', '.join(DTYPES)}, received {received(given)}", hint=hint
             )
         self.graph = graph
         self.batch = batch
@@ -127,6 +126,8 @@ class Analysis:
 
         Raises NetworkNotFound naming near or matching ones.
         """
+        if not isinstance(name, str):
+            raise NetworkNotFound(f"expected a layer's name, received {received(name)}")
         if not plain(name):
             raise NetworkNotFound("expected a layer's name, received none")
         if name in self._named:
@@ -151,6 +152,12 @@ class Analysis:
         raise NetworkNotFound(
             f"expected a layer of {self.graph.name}, received {received(name)}", hint=hint
         )
+
+
+def _batch(batch: Any) -> int:
+    if type(batch) is int and 1 <= batch <= MOST_BATCH:
+        return batch
+    return values.whole("batch", batch, 1, MOST_BATCH)
 
 
 def _outermost(rows: list[Row]) -> list[Row]:

@@ -26,7 +26,7 @@ def check_built(dtype: str) -> None:
     """Raises SettingError for an element type that no model is built in."""
     if dtype not in BUILT_DTYPES:
         raise SettingError(
-            f"--dtype: expected one of {', '.join(BUILT_DTYPES)}, received {received(dtype)}",
+            f"dtype: expected one of {', '.join(BUILT_DTYPES)}, received {received(dtype)}",
             hint=words.near("DTYPES", dtype, BUILT_DTYPES),
         )
 

@@ -160,11 +160,11 @@ class Memory:
 
     def optimizer_state(self, optimizer: str) -> int:
         """What the optimizer keeps of each parameter; raises SettingError for an unknown one."""
-        if optimizer not in OPTIMIZERS:
+        if optimizer not in tuple(OPTIMIZERS):  # which may be of any type
             raise SettingError(
                 f"optimizer: expected one of {', '.join(OPTIMIZERS)}, "
                 f"received {received(optimizer)}",
-                hint=words.near("OPTIMIZERS", optimizer, OPTIMIZERS),
+                hint=words.near("OPTIMIZERS", str(optimizer), OPTIMIZERS),
             )
         return OPTIMIZERS[optimizer] * self.gradients
 

@@ -125,15 +125,16 @@ class Paths(NamedTuple):
             )
 
 
-def output_of(graph: Graph, name: str | None) -> Output:
+def output_of(graph: Graph, name: object) -> Output:
     """The output of that name, or the only one that is not auxiliary; raises SettingError."""
     every = {output.name: output for output in graph.outputs}
     if name is not None:
-        if name in every:
+        if isinstance(name, str) and name in every:
             return every[name]
         raise SettingError(
             f"expected an output of {graph.name}, received {received(name)}",
-            hint=did_you_mean(name, every) or f"there are {_listed(every)}",
+            hint=did_you_mean(name if isinstance(name, str) else "", every)
+            or f"there are {_listed(every)}",
         )
     if len(main := main_outputs(graph)) == 1:
         return main[0]

@@ -51,16 +51,14 @@ def analyses_of(
     ]
 
 
-def shape_of(text: str | None) -> list[int] | None:
+def shape_of(text: str | None) -> tuple[int, ...] | None:
     """The sizes of `3x224x224`; raises SettingError."""
-    if text is None:
-        return None
-    sizes = text.lower().replace("×", "x").split("x")
-    if len(sizes) > 8 or not all(
-        size.isdecimal() and size.isascii() and len(size) < 12 for size in sizes
-    ):
+    from archcalc import values
+
+    sizes = None if text is None else values.shape(text)
+    if isinstance(sizes, str):
         raise SettingError(f"--input: expected sizes such as 3x224x224, received {received(text)}")
-    return [int(size) for size in sizes]
+    return sizes
 
 
 def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) -> str:

@@ -32,9 +32,10 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
 
-from archcalc.errors import LayerError, did_you_mean
+from archcalc.errors import LayerError, SettingError, did_you_mean
 from archcalc.formula import ZERO, Derived, formula
 from archcalc.ops import fields as f
+from archcalc.values import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -302,7 +303,12 @@ def _field_value(field: f.Field, value: Any) -> Any:
     """A field's value, checked; what equals its default needs no check (None, an empty tuple)."""
     default = field.default
     same = type(value) is type(default) and value == default and type(value) is not float
-    return value if same else field.convert(value)
+    if same or type(value) in (int, str, bool):
+        return value if same else field.convert(value)
+    try:
+        return field.convert(plain_value(value))  # which may be NumPy's
+    except SettingError as error:
+        raise LayerError(f"{field.name}: {error.message}") from None
 
 
 def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:

@@ -277,9 +277,9 @@ def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if hasattr(value, "denominator") and value.denominator != 1:
-        return f"{value} = {float(value):g}"
+        return received(value) + (f" = {float(value):g}" if abs(value) < 10**18 else "")
     if isinstance(value, int) and value > LARGEST:
-        return f"{value} (the largest size is {LARGEST})"
+        return f"{received(value)} (the largest size is {LARGEST})"
     return received(value)
 
 

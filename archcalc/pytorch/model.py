@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from archcalc import values
 from archcalc.analysis.costs import built_bytes, check_built
 from archcalc.errors import LayerError, SettingError, SpecError, received
 from archcalc.graph import Node, Scope
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from archcalc.graph import Tensor as Place
 
 Key = tuple[int, int]  # a tensor: its node and port
+Device = torch.device
+Dtype = torch.dtype
 
 
 class Borders(NamedTuple):
@@ -134,8 +137,8 @@ class Network(Block):
 def build(
     graph: Graph,
     *,
-    device: str | torch.device = "cpu",
-    dtype: str | torch.dtype = "float32",
+    device: str | Device = "cpu",
+    dtype: str | Dtype = "float32",
     seed: int = 0,
 ) -> Network:
     """The model of a graph, in training mode, its weights drawn anew from `seed`.
@@ -145,15 +148,16 @@ def build(
     place, for what PyTorch has no layers for (more than three spatial axes), and SettingError for
     a device or dtype that is not there.
     """
-    kind = _dtype(dtype)
-    if not -(2**63) <= seed < 2**64:
-        raise SettingError(f"--seed: expected a number of 64 bits, received {received(seed)}")
+    kind, target = _dtype(dtype), _device(device)
+    number = values.plain_value(seed)
+    if type(number) is not int or not -(2**63) <= number < 2**64:
+        raise SettingError(f"seed: expected a whole number of 64 bits, received {received(seed)}")
     with torch.device("meta"):
         model = _Assembly(graph).network()
     model.to(dtype=kind)
-    if torch.device(device).type != "meta":
+    if target.type != "meta":
         try:
-            _fill(model, device, seed)
+            _fill(model, target, number)
         except RuntimeError as error:
             if not is_memory(error):
                 raise
@@ -165,8 +169,8 @@ def build(
     return model
 
 
-def _dtype(dtype: str | torch.dtype) -> torch.dtype:
-    name = dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
+def _dtype(dtype: str | Dtype) -> torch.dtype:
+    name = values.dtype_name(dtype)
     check_built(name)
     return getattr(torch, name)  # type: ignore[no-any-return]
 
@@ -264,24 +268,26 @@ def _layer(node: Node) -> nn.Module:
 # Memory and values.
 
 
-def _fill(model: nn.Module, device: str | torch.device, seed: int) -> None:
+def _fill(model: nn.Module, device: Device, seed: int) -> None:
     """Give every tensor memory on the device, and values, layer by layer."""
-    target = _device(device)
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if not isinstance(module, Block):
             module.to_empty(device="cpu", recurse=False)
             initialize(module, generator)
-    model.to(target)
+    model.to(device)
 
 
-def _device(device: str | torch.device) -> torch.device:
+def _device(device: object) -> Device:
     """The device; raises SettingError where it is not there."""
+    if not isinstance(device, (str, torch.device)):
+        what = "a name such as cpu, cuda:0 or meta, or a torch.device"
+        raise SettingError(f"device: expected {what}, received {received(device)}")
     try:
         target = torch.device(device)
         torch.empty(0, device=target)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0][:200]
         raise SettingError(
             f"device: expected one that PyTorch {torch.__version__} can use here, "
             f"received {received(str(device))} ({reason})"

@@ -29,11 +29,17 @@ def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
 
     Raises SettingError for what is no tool, or where no source prints either figure.
     """
+    if not isinstance(counting, str):
+        raise SettingError(
+            f"expected a way of counting, one of {', '.join(COUNTINGS)}, received "
+            + received(counting)
+        )
     if counting == PAPER:
         return CountedAnalysis(analysis, _printed(analysis))
     if counting not in TOOLS:
         raise SettingError(
-            f"--as: expected one of {', '.join(COUNTINGS)}, received {received(counting)}",
+            f"expected a way of counting, one of {', '.join(COUNTINGS)}, received "
+            + received(counting),
             hint=words.near("TOOLS", counting, COUNTINGS),
         )
     return CountedAnalysis(analysis, as_tool(TOOLS[counting]))
@@ -51,7 +57,7 @@ def _printed(analysis: Analysis) -> Counting:
             notes = tuple(_note(source, figure, words[figure]) for figure in _FIGURES)
             return as_printed(source, words["params"] or (), words["mult_adds"] or (), notes)
     raise SettingError(
-        "--as: expected a network of which a published source prints Mult-Adds or params, "
+        "expected a network of which a published source prints Mult-Adds or params, "
         f"received {analysis.label}",
         hint=f"there are also {', '.join(TOOLS)}",
     )

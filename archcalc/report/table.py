@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc import words
+from archcalc import values, words
 from archcalc.analysis.receptive_field import AxisField, Unknown
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
@@ -86,18 +86,28 @@ class Table(NamedTuple):
                 record = {"name": record.pop("name"), **more, **record}
             yield record
 
+    @property
+    def heads(self) -> list[str]:
+        """How programs find the columns: by key, or by heading where several have one key."""
+        keys = [column.key for column in self.columns]
+        return [one.heading if keys.count(one.key) > 1 else one.key for one in self.columns]
+
     def to_pandas(self) -> Any:
-        """A DataFrame with a row for each layer and every column of the CSV.
+        """A DataFrame with a row for each layer, and the columns asked for or all of the CSV.
 
         Raises PackageError where pandas is not installed.
         """
-        return imported("pandas", "to_pandas").DataFrame(list(self.records()))
+        pandas = imported("pandas", "to_pandas")
+        if self.all_columns:
+            return pandas.DataFrame(list(self.records()))
+        cells = [[column.get(row) for column in self.columns] for row in self.rows]
+        return pandas.DataFrame(cells, columns=self.heads)
 
 
 def tabulate(  # noqa: PLR0913 - options, by name
     analysis: Analysis,
     *,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     depth: int | None = None,
     fold: bool = False,
     sort: str | None = None,
@@ -106,7 +116,8 @@ def tabulate(  # noqa: PLR0913 - options, by name
 ) -> Table:
     """The table of an analysis.
 
-    `columns` are column keys, arguments of blocks, or the one name of a table the spec declares;
+    `columns` are column keys and arguments of blocks, in a list or as text with commas; "all"; or
+    the one name of a table the spec declares;
     `depth` shows that many levels and sums what is below; `sort` a numeric column's key, largest
     first; `top` how many; `counting` a tool's name, or `paper`, by which Mult-Adds and params are
     counted. Raises ColumnError or SettingError.
@@ -115,18 +126,19 @@ def tabulate(  # noqa: PLR0913 - options, by name
         from archcalc.report.counting import counted
 
         analysis = counted(analysis, counting)
-    _at_least_one("depth", depth)
-    _at_least_one("top", top)
-    declared = _declared(analysis, columns)
+    depth = None if depth is None else values.whole("depth", depth)
+    top = None if top is None else values.whole("top", top)
+    fold, keys = values.flag("fold", fold), _keys(columns)
+    declared = _declared(analysis, keys)
     if declared is None:
-        chosen, notes = _columns(analysis, columns), []
+        chosen, notes = _columns(analysis, keys), []
         lines = _tree(analysis, depth, fold, ())
     else:
         chosen, notes = _declared_columns(analysis, declared), _declared_notes(analysis, declared)
         tree = _tree(analysis, depth or declared.depth, fold or declared.fold, declared.hide)
         lines = [line for line in tree if not line.heads]
     if sort is not None or top is not None:
-        lines, some = _ranked(lines, sort or "mult_adds", top)
+        lines, some = _ranked(lines, "mult_adds" if sort is None else sort, top)
         notes += some
     caption = (*notes, *_caption(analysis, chosen, lines))
     return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None)
@@ -173,9 +185,12 @@ def _without_prefix(column: Column) -> Column:
     return column._replace(get=lambda row: str(column.get(row)).removeprefix(MODULE))
 
 
-def _at_least_one(name: str, value: int | None) -> None:
-    if value is not None and value < 1:
-        raise SettingError(f"{name}: expected a whole number of at least 1, received {value}")
+def _keys(columns: object) -> tuple[str, ...] | None:
+    try:
+        what = "columns' keys in a list or with commas, such as 'name,params'"
+        return None if columns is None else values.words("columns", columns, what)
+    except SettingError as error:
+        raise ColumnError(error.message) from None
 
 
 # Columns.
@@ -305,14 +320,15 @@ def _folds(analysis: Analysis) -> dict[int, Node]:
     return heads
 
 
-def _ranked(lines: list[Line], key: str, top: int | None) -> tuple[list[Line], list[str]]:
+def _ranked(lines: list[Line], key: Any, top: int | None) -> tuple[list[Line], list[str]]:
     """The rows that add up, largest first, under their full names; a note if some are left out."""
-    by = COLUMNS.get(key)
+    by = COLUMNS.get(key) if isinstance(key, str) else None
     if by is None or not by.is_number:
         numeric = [name for name, one in COLUMNS.items() if one.is_number]
         raise ColumnError(
             f"expected a column with numbers, received {received(key)}",
-            hint=words.said("COLUMNS", key, numeric) or f"there are {', '.join(numeric)}",
+            hint=words.said("COLUMNS", key if isinstance(key, str) else "", numeric)
+            or f"there are {', '.join(numeric)}",
         )
     flat = [Line(line.row, 0, line.row.name, False) for line in lines if not line.heads]
     flat.sort(key=lambda line: by.get(line.row), reverse=True)

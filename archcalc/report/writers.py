@@ -102,13 +102,11 @@ def to_csv(table: Table, exact: bool) -> Iterator[str]:
     """Every column and exact figures, or the columns that were asked for."""
     if table.all_columns:
         return csv_pieces(table.records())
-    keys = [column.key for column in table.columns]
-    heads = [c.heading if keys.count(c.key) > 1 else c.key for c in table.columns]
     records = (
-        {head: one.get(row) for head, one in zip(heads, table.columns, strict=True)}
+        {head: one.get(row) for head, one in zip(table.heads, table.columns, strict=True)}
         for row in table.rows
     )
-    return csv_pieces(records, heads)
+    return csv_pieces(records, table.heads)
 
 
 def csv_pieces(records: Iterable[Mapping[str, Any]], columns: Iterable[str] = ()) -> Iterator[str]:

@@ -26,6 +26,6 @@ def named(name: str) -> Tool:
     if name in TOOLS:
         return TOOLS[name]
     raise SettingError(
-        f"--tool: expected one of {', '.join(TOOLS)}, received {received(name)}",
+        f"tool: expected one of {', '.join(TOOLS)}, received {received(name)}",
         hint=words.near("TOOLS", name, TOOLS),
     )
