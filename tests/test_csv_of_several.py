@@ -12,6 +12,7 @@ import pytest
 from command import good, run
 
 from archcalc import analyze
+from archcalc.errors import LAYOUT
 from archcalc.report import study
 from archcalc.report.table import listing, tabulate
 from archcalc.report.writers import as_text, csv_pieces
@@ -241,4 +242,4 @@ def test_no_control_character_reaches_a_file(tmp_path: Path, command: str, suffi
         assert "expected a file name that ends in" in ran.err
         return
     text = target.read_text(encoding="utf-8")
-    assert all(sign.isprintable() or sign == "\n" for sign in text)
+    assert all(sign.isprintable() or sign in LAYOUT for sign in text)
