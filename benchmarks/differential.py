@@ -58,6 +58,10 @@ SORTS = {
 }
 
 
+# With --onnx besides: to start PyTorch's exporter takes seconds for each.
+ONNX = {"onnx": Sort(SMALL, (checks.check_written,))}
+
+
 class Compared(NamedTuple):
     """What was compared of one network: layers by kind, positions and fields, those left out, too.
 
@@ -238,7 +242,9 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=1000, help="networks (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="what is drawn (default: 0)")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--onnx", action="store_true", help="write some in ONNX and run these")
     options = parser.parse_args()
+    SORTS.update(ONNX if options.onnx else {})
     if options.n < 1 or options.jobs < 1:
         parser.error("expected at least one network and one process")
     results: list[Result] = []

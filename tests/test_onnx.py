@@ -95,9 +95,34 @@ def test_optimize_is_for_onnx() -> None:
 @pytest.mark.slow
 def test_it_gives_what_the_model_gives() -> None:
     """With parts applied several times, in each other; and a choice among 64 anchors."""
-    texts = [FOLDED, WOVEN, NESTED, DETECTOR.replace("input: [3, 24, 32]", "input: [3, 12, 16]")]
+    bare = "input: [2, 9]\nlayers: [conv: {out: 5, kernel: 3, bias: false}, batchnorm]\n"
+    texts = [
+        FOLDED,
+        WOVEN,
+        NESTED,
+        bare,
+        DETECTOR.replace("input: [3, 24, 32]", "input: [3, 12, 16]"),
+    ]
     graphs = [checks.graph_of(text) for text in texts]
     graphs += [archcalc.analyze(name).graph for name in ("lenet5", "zfnet-deconv")]
+    templates = onnx_file.Templates(torch.float32)
+    templates.learn(graphs)
+    for graph in graphs:
+        checks.check_onnx(graph, templates)
+
+
+@pytest.mark.slow
+def test_pools_in_ceil_mode_are_pytorchs() -> None:
+    """A last window that begins in the padding, and averages over fewer than the window holds."""
+    windows = ((5, 2, 3, 1), (4, 2, 4, 1), (7, 3, 3, 0), (5, 4, 3, 1), (8, 3, 2, 0), (2, 2, 2, 1))
+    graphs = [
+        checks.graph_of(
+            f"input: [1, {size}]\nlayers: [{kind}: "
+            f"{{kernel: {kernel}, stride: {stride}, padding: {padding}, ceil: true}}, relu]\n"
+        )
+        for kind in ("maxpool", "avgpool")
+        for size, kernel, stride, padding in windows
+    ]
     templates = onnx_file.Templates(torch.float32)
     templates.learn(graphs)
     for graph in graphs:
@@ -186,5 +211,6 @@ def test_every_network_has_its_parameters() -> None:
         described = [onnx_file._described_tensor(*one) for one in made.tensors.items()]
         made.model.graph.initializer.extend(described)
         checks.check_tensors(graph, made.model)
+        onnx.shape_inference.infer_shapes(made.model, strict_mode=True)  # raises what is wrong
         taken = {name for node in made.model.graph.node for name in node.input}
         assert set(made.tensors) <= taken, graph.name  # each is used

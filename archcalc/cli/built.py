@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from archcalc.pytorch.verify import Verification
     from archcalc.report.profiling import Profiled
 
-OPTIMIZED = 4  # copies of the weights while ONNX is optimized, those of the model among them
+# Copies of the weights, those of the model among them, while they are written or folded.
+OPTIMIZED = 4
+PROGRAM = 3
 MANY = 6  # networks that several processes verify sooner than one
 
 
@@ -94,8 +96,10 @@ def build(
         raise SettingError(f"build: expected one network, received {len(analyses)}")
     check_built(dtype)
     [analysis] = analyses
-    needed = built_bytes(analysis.graph.layers, dtype) * (OPTIMIZED if optimize else 1)
-    check_memory(analysis.label, "its model", needed)
+    is_program = format_name == "pt2" or (format_name is None and output.lower().endswith(".pt2"))
+    copies = OPTIMIZED if optimize else PROGRAM if is_program else 1
+    needed = copies * built_bytes(analysis.graph.layers, dtype)
+    check_memory(analysis.label, "its model" if copies == 1 else "its model and copies", needed)
     start_torch("build")
     from archcalc.pytorch import export
     from archcalc.pytorch.model import build as built

@@ -75,24 +75,18 @@ class Templates:
         }
         new = [key for key in nodes if key not in self._known]
         for start in range(0, len(new), TOGETHER):
-            keys = new[start : start + TOGETHER]
-            try:
-                self._translate(keys)
-            except OnnxExporterError:
-                self._translate_each([nodes[key] for key in keys])
+            self._learn_layers([nodes[key] for key in new[start : start + TOGETHER]])
 
-    def _translate_each(self, layers: Iterable[Node]) -> None:
-        """Layers one by one, to find the first that can't be translated."""
-        for node in layers:
-            try:
-                self._translate([_alike(node.op, node.facts.inputs)])
-            except OnnxExporterError:
-                raise OutputError(
-                    f"expected layers that PyTorch {torch.__version__} can write in ONNX, "
-                    f"received {node.op.kind}",
-                    place=node.source,
-                    layer=node.path,
-                ) from None
+    def _learn_layers(self, layers: Sequence[Node]) -> None:
+        """Translate layers together, or in halves, to find the first that can't be translated."""
+        try:
+            self._translate([_alike(node.op, node.facts.inputs) for node in layers])
+        except OnnxExporterError:
+            if len(layers) == 1:
+                raise _lacking(layers[0]) from None
+            middle = len(layers) // 2
+            self._learn_layers(layers[:middle])
+            self._learn_layers(layers[middle:])
 
     def of(self, node: Node) -> Template:
         """The operators of a layer of a graph that was learnt."""
@@ -103,6 +97,15 @@ class Templates:
         self.opsets.update({one.domain: one.version for one in model.opset_import})
         self.ir_version = max(self.ir_version, model.ir_version)
         self._known.update(zip(keys, _templates(model.graph, keys), strict=True))
+
+
+def _lacking(node: Node) -> OutputError:
+    return OutputError(
+        f"expected layers that PyTorch {torch.__version__} can write in ONNX, "
+        f"received {node.op.kind}",
+        place=node.source,
+        layer=node.path,
+    )
 
 
 def _alike(op: Any, inputs: Shapes) -> Key:
@@ -156,7 +159,10 @@ def _translated(keys: Sequence[Key], dtype: torch.dtype) -> ModelProto:
                 inner.inputs.append(value)
             else:
                 inner.initializers[name] = value
-        optimizer.optimize(exported.model)
+        # Constants alone: rules that rewrite take a norm's epsilon of 1e-10 for 0.
+        optimizer.inline(exported.model)
+        optimizer.fold_constants(exported.model)
+        optimizer.remove_unused_nodes(exported.model)
         return onnx_ir.serde.serialize_model(exported.model)
 
 
@@ -172,7 +178,9 @@ def _templates(graph: GraphProto, keys: Sequence[Key]) -> Iterator[Template]:
     constants = [
         helper.make_node("Constant", [], [one.name], value=one) for one in graph.initializer
     ]
-    nodes = [*constants, *graph.node]
+    lengths = _lengths(graph)
+    nodes = [*constants, *(one for node in graph.node for one in _floored(node, lengths))]
+    nodes = [_bare(node) for node in nodes]
     makers = {name: i for i, node in enumerate(nodes) for name in node.output}
     inputs = iter([one.name for one in graph.input])
     outputs = iter([one.name for one in graph.output])
@@ -183,7 +191,55 @@ def _templates(graph: GraphProto, keys: Sequence[Key]) -> Iterator[Template]:
         indices, sources = _before(nodes, makers, gives)
         tensors = {one: one.removeprefix(prefix) for one in sources if one.startswith(prefix)}
         assert sources <= {*takes, *tensors}, "a layer's operators take from another's"
-        yield Template([_bare(nodes[j]) for j in indices], takes, gives, tensors)
+        yield Template([nodes[j] for j in indices], takes, gives, tensors)
+
+
+def _lengths(graph: GraphProto) -> dict[str, list[int]]:
+    """The lengths of values along their spatial axes."""
+    values = (*graph.input, *graph.value_info, *graph.output)
+    return {
+        one.name: [axis.dim_value for axis in one.type.tensor_type.shape.dim[2:]] for one in values
+    }
+
+
+def _floored(node: NodeProto, lengths: Mapping[str, list[int]]) -> list[NodeProto]:
+    """A pool in ceil mode as one with so much padding after its input.
+
+    PyTorch leaves a last window out that begins in the padding, and an average's divisor counts
+    padding but not what lies beyond it; in ONNX's ceil mode neither is so.
+    """
+    fields = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+    if node.op_type not in ("MaxPool", "AveragePool") or not fields.pop("ceil_mode", 0):
+        return [node]
+    own, given, kernel = lengths[node.input[0]], lengths[node.output[0]], fields["kernel_shape"]
+    rank = len(kernel)
+    strides = fields.get("strides") or [1] * rank
+    dilations = fields.get("dilations") or [1] * rank
+    pads = list(fields.get("pads") or [0] * (2 * rank))
+    ends = [
+        max(0, (given[i] - 1) * strides[i] + dilations[i] * (kernel[i] - 1) + 1 - own[i] - pads[i])
+        for i in range(rank)
+    ]
+    source, before = node.input[0], []
+    if fields.pop("count_include_pad", 0) and any(pads):
+        before = _zeros_around(node, pads)
+        source = before[-1].output[0]
+        ends = [max(0, end - after) for end, after in zip(ends, pads[rank:], strict=True)]
+        pads = [0] * (2 * rank)
+    fields["pads"] = [*pads[:rank], *ends]
+    return [*before, helper.make_node(node.op_type, [source], list(node.output), **fields)]
+
+
+def _zeros_around(pool: NodeProto, pads: Sequence[int]) -> list[NodeProto]:
+    """Zeros that a pool counts."""
+    rank = len(pads) // 2
+    sizes = [0, 0, *pads[:rank], 0, 0, *pads[rank:]]
+    name = f"{pool.output[0]}_pads"
+    value = helper.make_tensor("", TensorProto.INT64, [len(sizes)], sizes)
+    return [
+        helper.make_node("Constant", [], [name], value=value),
+        helper.make_node("Pad", [pool.input[0], name], [f"{pool.output[0]}_padded"]),
+    ]
 
 
 def _before(
@@ -217,9 +273,14 @@ def _inner_graphs(node: NodeProto) -> list[GraphProto]:
 
 
 def _bare(node: NodeProto) -> NodeProto:
-    """An operator without the notes of whoever exported it, which name files of this machine."""
+    """An operator without the notes of whoever exported it, which name files of this machine.
+
+    And a convolution without the zeros that the exporter makes where it has no bias.
+    """
     bare = NodeProto()
     bare.CopyFrom(node)
+    if node.op_type in ("Conv", "ConvTranspose") and not node.input[-1].startswith("parts."):
+        del bare.input[2:]
     bare.ClearField("doc_string")
     with suppress(ValueError):  # a field of newer versions of ONNX
         bare.ClearField("metadata_props")
