@@ -26,7 +26,7 @@ from archcalc.ops.base import LARGEST_AXIS, Op, spelled
 from archcalc.ops.shape import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from archcalc.ops import Facts
@@ -187,6 +187,61 @@ class Graph:
     def layers(self) -> list[Node]:
         """The nodes without the input."""
         return self.nodes[1:]
+
+    def __reduce__(self) -> tuple[Callable[..., Graph], tuple[Any, ...]]:
+        """As lists of nodes and scopes, for pickle and copy: they would follow links too deep."""
+        scopes = list(self.root.walk())
+        numbers = {scope: i for i, scope in enumerate(scopes)}
+        nodes = [_flat_node(node, numbers) for node in self.nodes]
+        flat = [_flat_scope(scope, numbers) for scope in scopes]
+        return _unflattened, (self.name, nodes, flat, self.outputs)
+
+
+_SCOPE = ("owner", "arguments", "entry", "exit", "label", "source", "survival")
+
+
+def _flat_node(node: Node, numbers: Mapping[Scope, int]) -> tuple[Any, ...]:
+    """What a node holds, with numbers for scopes and other nodes; its facts follow from its op."""
+    shared = node.shared_with.index if node.shared_with else None
+    return node.name, node.op, node.inputs, numbers[node.scope], node.label, node.source, shared
+
+
+def _flat_scope(scope: Scope, numbers: Mapping[Scope, int]) -> tuple[Any, ...]:
+    """What a scope holds, with numbers for other scopes (below 0 among children) and nodes."""
+    parent = numbers[scope.parent] if scope.parent else None
+    branches = {name: numbers[branch] for name, branch in scope.branches.items()}
+    children = {
+        name: -numbers[child] if isinstance(child, Scope) else child.index
+        for name, child in scope.children.items()
+    }
+    others = [getattr(scope, name) for name in _SCOPE]
+    return scope.name, scope.kind, parent, scope.applications, others, branches, children
+
+
+def _unflattened(
+    name: str,
+    flat_nodes: Sequence[tuple[Any, ...]],
+    flat_scopes: Sequence[tuple[Any, ...]],
+    outputs: list[Output],
+) -> Graph:
+    """The graph of which these are the nodes and the scopes, outer scopes first."""
+    scopes: list[Scope] = []
+    for own, kind, parent, applications, others, _, _ in flat_scopes:
+        scope = Scope(own, kind, None if parent is None else scopes[parent], applications)
+        for key, value in zip(_SCOPE, others, strict=True):
+            setattr(scope, key, value)
+        scopes.append(scope)
+    nodes: list[Node] = []
+    for own, op, inputs, number, label, source, shared in flat_nodes:
+        facts = op.facts(tuple([tensor.shape for tensor in inputs]))
+        node = Node(len(nodes), own, op, inputs, facts, scopes[number])
+        node.label, node.source = label, source
+        node.shared_with = None if shared is None else nodes[shared]
+        nodes.append(node)
+    for scope, (*_, branches, children) in zip(scopes, flat_scopes, strict=True):
+        scope.branches = {key: scopes[i] for key, i in branches.items()}
+        scope.children = {key: nodes[i] if i > 0 else scopes[-i] for key, i in children.items()}
+    return Graph(name, nodes, scopes[0], outputs)
 
 
 @contextmanager

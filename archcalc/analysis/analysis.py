@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from archcalc import values, words
@@ -14,7 +14,7 @@ from archcalc.errors import NetworkNotFound, SettingError, did_you_mean, plain, 
 from archcalc.graph import Graph, Node, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from archcalc.analysis.memory import Memory
     from archcalc.analysis.paths import Paths
@@ -60,6 +60,17 @@ class Analysis:
         self.layers = [Row(self, layer_costs(node, cache), node=node) for node in graph.layers]
         self._scope_costs = _roll_up(graph.root, self.layers)
         self.totals = Row(self, self._scope_costs[graph.root], scope=graph.root)
+
+    def __reduce__(self) -> tuple[Callable[..., Analysis], tuple[Graph]]:
+        """As what it is made of: pickle and copy make it, and its rows, anew."""
+        more = {"spec": self.spec, "settings": self.settings}
+        options: dict[str, Any] = {"batch": self.batch, "dtype": self.dtype, **more}
+        return partial(type(self), **options), (self.graph,)
+
+    @cached_property
+    def scopes(self) -> dict[Scope, int]:
+        """Every scope with its number, outer ones first."""
+        return {scope: i for i, scope in enumerate(self.graph.root.walk())}
 
     @cached_property
     def receptive_states(self) -> list[State]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.analysis import Analysis
 from archcalc.analysis.published import computed
@@ -39,32 +40,34 @@ class Counting(NamedTuple):
 
 def as_tool(tool: Tool) -> Counting:
     """As a tool counts in evaluation mode, its count at batch 1 times the batch."""
-
-    def tally(row: Row) -> Tally:
-        assert row.node is not None
-        more = sum(term.number for term in tool.mult_add_terms(row.node))
-        params = sum(term.number for term in tool.params_terms(row.node))
-        return Tally(row.params + params, row.mult_adds + more * row.analysis.batch)
-
     what = "Mult-Adds and params" if tool.param_terms else "Mult-Adds"
     notes = [f"{what} as {tool.what} of {tool.name} {tool.version} counts them."]
     if tool.unit != 1:
         notes[0] = notes[0].replace("counts them", f"counts them, its FLOPs over {tool.unit}")
     if not tool.param_terms:
         notes.append("It counts no params: those are archcalc's.")
-    return Counting(f"{tool.name} {tool.version}", tuple(notes), tally)
+    return Counting(f"{tool.name} {tool.version}", tuple(notes), partial(_tool_tally, tool.name))
+
+
+def _tool_tally(name: str, row: Row) -> Tally:
+    from archcalc.analysis.tools import named
+
+    assert row.node is not None
+    tool = named(name)
+    more = sum(term.number for term in tool.mult_add_terms(row.node))
+    params = sum(term.number for term in tool.params_terms(row.node))
+    return Tally(row.params + params, row.mult_adds + more * row.analysis.batch)
 
 
 def as_printed(
     source: str, params: tuple[str, ...], mult_adds: tuple[str, ...], notes: tuple[str, ...]
 ) -> Counting:
     """As a published table counts, by the conventions it declares for either figure."""
+    return Counting(source, notes, partial(_printed_tally, params, mult_adds))
 
-    def tally(row: Row) -> Tally:
-        counted = (computed(row, "params", params), computed(row, "mult_adds", mult_adds))
-        return Tally(*counted)
 
-    return Counting(source, notes, tally)
+def _printed_tally(params: tuple[str, ...], mult_adds: tuple[str, ...], row: Row) -> Tally:
+    return Tally(computed(row, "params", params), computed(row, "mult_adds", mult_adds))
 
 
 class CountedRow(Row):
@@ -112,6 +115,15 @@ class CountedAnalysis(Analysis):
             self._tallies[scope] = summed(self._tallies[one] for one in scope.children.values())
         self.layers = [self._counted(row) for row in self.layers]
         self.totals = self._counted(self.totals)
+
+    def __reduce__(self) -> tuple[Callable[..., Analysis], tuple[Any, ...]]:
+        return CountedAnalysis, (
+            Analysis(
+                self.graph, batch=self.batch, dtype=self.dtype, spec=self.spec,
+                settings=self.settings,
+            ),
+            self.counting,
+        )  # fmt: skip
 
     def block(self, scope: Scope) -> Row:
         return self._counted(super().block(scope))

@@ -13,7 +13,7 @@ counted with the weights.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +25,7 @@ from archcalc.formula import Derived, Sum, constant, formula
 from archcalc.ops.base import INDEX_BYTES, elements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.storages import Key
@@ -82,6 +82,9 @@ class Memory:
         self.in_place = in_place
         self._storages = Storages(analysis.graph, analysis.batch, in_place=in_place)
         self._sweep = _Sweep(self._storages)
+
+    def __reduce__(self) -> tuple[Callable[..., Memory], tuple[Analysis]]:
+        return partial(Memory, in_place=self.in_place), (self.analysis,)
 
     # Inference.
 

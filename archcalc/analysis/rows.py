@@ -10,7 +10,7 @@ from archcalc.graph import Node, Scope
 from archcalc.ops.window import WHOLE, Fractional, Sliding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.costs import Costs
@@ -47,6 +47,15 @@ class Row:
         self.node = node
         self.scope = scope
         self.folded = folded
+
+    def __reduce__(self) -> tuple[Callable[..., Row], tuple[Any, ...]]:
+        """As its place in its analysis, which pickle and copy make anew."""
+        nodes = tuple(node.index for node in (self.node, *self.folded) if node)
+        return _row_of, (
+            self.analysis,
+            nodes,
+            self.analysis.scopes[self.scope] if self.scope else 0,
+        )
 
     # What it is.
 
@@ -267,6 +276,16 @@ class Row:
     @property
     def times(self) -> int:
         return self.part.times
+
+
+def _row_of(analysis: Analysis, nodes: Sequence[int], scope: int) -> Row:
+    """The row of these layers, of the scope of that number, or of the network."""
+    every = analysis.graph.nodes
+    if len(nodes) > 1:
+        return analysis.folded(every[nodes[0]], tuple(every[i] for i in nodes[1:]))
+    if nodes:
+        return analysis.row(every[nodes[0]])
+    return analysis.blocks[scope - 1] if scope else analysis.totals
 
 
 def _window(node: Node) -> Window | None:

@@ -143,12 +143,19 @@ class Op:
             own[name] = _field_value(self.fields[name], value)
         if f.REQUIRED in own.values():
             raise _missing(self, own)
+        self.__setstate__(own)
+        self.check()
+
+    def __setstate__(self, own: dict[str, Any]) -> None:
+        """Keep the values of the fields; a hash is of one process, and is not pickled."""
         key = (type(self), *own.values())
         self.__dict__ = own
         self.key = key
         self._hash = hash(key)
         self._facts = {}
-        self.check()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.values()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Op) and self.key == other.key

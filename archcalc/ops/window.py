@@ -195,15 +195,22 @@ _POSITION = re.compile(r"\bi\b")
 AxisWindow = Sliding | Fractional | Adaptive | Interpolated | Nearest
 
 
-class Whole:
+class _Only:
+    """A class with one object, by whose name it is pickled and copied: it stays the same one."""
+
+    def __reduce__(self) -> str:
+        return type(self).__name__.upper()
+
+
+class Whole(_Only):
     """Every output sees the whole input (linear, global pooling)."""
 
 
-class Pointwise:
+class Pointwise(_Only):
     """Every output sees its own position only."""
 
 
-class Held:
+class Held(_Only):
     """An input held constant: gates, switches. No receptive field and no depth goes through it."""
 
 

@@ -67,6 +67,9 @@ class Expression:
         self.names: Mapping[str, int] = parser.names
         self.cost = len(parser.tokens) + parser.extra
 
+    def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
+        return Expression, (self.text,)  # its closures can't be pickled
+
     def __call__(self, names: Mapping[str, Any], incoming: Shape) -> Any:
         """The value: an int, Fraction, bool, str or list. Raises ExpressionError."""
         return self._evaluate(names, incoming)
