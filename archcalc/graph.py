@@ -473,7 +473,8 @@ class GraphBuilder:
 
     def _wrong(self, field: str, expected: str, value: Any, name: str = "") -> GraphError:
         """An argument that can't be, of the layer of that name where it has one."""
-        plain = isinstance(value, (str, int, float)) or value in (None, [], ())
+        empty = isinstance(value, (list, tuple)) and not value
+        plain = value is None or empty or isinstance(value, (str, int, float))
         got = received(value if plain else type(value).__name__)
         layer = self._path(name) if name else None
         return GraphError(f"expected {expected}, received {got}", field=field, layer=layer)
@@ -543,8 +544,11 @@ class GraphBuilder:
         self._text(kind, "kind")
         if not self._owns(entry):
             raise self._foreign("entry", entry, name)
+        applications = values.plain_value(applications)
         if applications is not None and not (type(applications) is int and applications > 0):
             raise self._wrong("applications", "a whole number of at least 1", applications, name)
+        if applications is not None and applications > 10**100:  # too long to be shown below
+            raise self._wrong("applications", f"at most {LARGEST_AXIS:,}", applications, name)
         outer = self.scope
         scope = Scope(name, kind, outer, applications)
         scope.entry = entry

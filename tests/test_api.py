@@ -7,6 +7,7 @@ import inspect
 import os
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -382,6 +383,45 @@ def few_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LeNet-5 alone, as a hint at what was meant reads every network there is."""
     (tmp_path / "lenet5.yaml").write_text(archcalc.load("lenet5").text, encoding="utf-8")
     monkeypatch.setattr(archcalc.spec.library, "shipped", lambda: str(tmp_path))
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)
+def test_a_builder_refuses_in_a_sentence(value: Any) -> None:
+    """Whatever stands for an argument of GraphBuilder, Analysis or a layer kind."""
+
+    def begun() -> tuple[GraphBuilder, Any]:
+        builder = GraphBuilder("own")
+        return builder, builder.input((3, 8, 8))
+
+    relu, (builder, image) = KINDS["relu"](), begun()
+    for attempt in (
+        lambda: GraphBuilder(value),
+        lambda: GraphBuilder("own").input(value),
+        lambda: builder.add(value, [image], "a"),
+        lambda: builder.add(relu, value, "b"),
+        lambda: builder.add(relu, [value], "c"),
+        lambda: builder.add(relu, [image], value),
+        lambda: builder.add(relu, [image], "d", shared_with=value),
+        lambda: builder.enter(value, "kind", image),
+        lambda: builder.enter("e", "kind", value),
+        lambda: builder.enter("f", "kind", image, value),
+        lambda: builder.finish([Output("out", value)]),
+        lambda: builder.finish(value),
+        lambda: archcalc.Analysis(value),
+        lambda: archcalc.Analysis(graph(), settings=value),
+        lambda: archcalc.analyze(graph()).find(value),
+        *(
+            partial(kind, **{field: value})
+            for kind in KINDS.values()
+            for field in kind.fields
+        ),
+    ):  # fmt: skip
+        said = "it works"
+        try:
+            attempt()
+        except ArchcalcError as error:
+            said = str(error)
+        assert said
 
 
 def test_files_that_are_no_networks(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Analysis:
         self.dtype = dtype
         self.itemsize = DTYPES[dtype]
         self.spec = spec
-        self.settings = dict(settings or {})
+        self.settings = _settings(settings)
         self.label = graph.name + self.changed("@", ",")
         self._depths: dict[Scope, Depth] = {}
         self._paths: dict[int, Paths] = {}
@@ -169,6 +169,16 @@ def _batch(batch: Any) -> int:
     if type(batch) is int and 1 <= batch <= MOST_BATCH:
         return batch
     return values.whole("batch", batch, 1, MOST_BATCH)
+
+
+def _settings(settings: object) -> dict[str, Any]:
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise SettingError(
+            f"settings: expected a dictionary or None, received {received(settings)}"
+        )
+    return dict(settings)
 
 
 def _outermost(rows: list[Row]) -> list[Row]:
