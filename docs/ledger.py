@@ -11,7 +11,8 @@ judge its sentence, or says why none does:
     - {section: 3.4.3, begins: Table 8, count: 4, claims: ["mobilenet | section 3.4.3, Table 8"]}
     - {section: 3.1.2, begins: first few words, why: training}
 
-`count` is the number of counted sentences that the line stands for, 1 if left out. A claim is a
+`count` is the number of counted sentences that the line stands for, 1 if left out, and 0 where the
+sentence itself is not counted. A claim is a
 spec, a source in it (the words after "course notes NNN, "), and the beginning of a claim's text or
 of a figure's network, layer and name; without a beginning it is all that the source prints. `note`
 is for people.
@@ -85,8 +86,14 @@ class Ledger(NamedTuple):
 
 @cache
 def ledgers() -> tuple[Ledger, ...]:
-    """All ledgers, in order of the documents."""
-    return tuple(_read(path) for path in sorted(LEDGER.glob("*.yaml")))
+    """All ledgers, in order of the documents; files 002.yaml and 002-b.yaml are one ledger."""
+    files: dict[str, list[Ledger]] = {}
+    for path in sorted(LEDGER.glob("*.yaml"), key=lambda path: path.stem):
+        files.setdefault(path.stem[:3], []).append(_read(path))
+    return tuple(
+        parts[0]._replace(lines=tuple(line for part in parts for line in part.lines))
+        for parts in files.values()
+    )
 
 
 def _read(path: Path) -> Ledger:
@@ -102,7 +109,8 @@ def _read(path: Path) -> Ledger:
         )
         for line in data.get("sentences") or ()
     )
-    return Ledger(path.stem, data["title"], data["english"], data.get("about", ""), lines)
+    title, english, about = (data.get(key, "") for key in ("title", "english", "about"))
+    return Ledger(path.stem[:3], title, english, about, lines)
 
 
 # Sentences.
