@@ -329,9 +329,9 @@ def test_show_tells_settings_and_variants() -> None:
     text = good("show", "resnet50")
     assert "costs: 25.6 M params, 3.86 G Mult-Adds, depth 50, input 3x224x224" in text
     assert "  resnet18, resnet34, resnet50, resnet101, resnet152, plain18, plain34\n" in text
-    assert "shortcuts=B  (one of A, B, C, none; section 3.3; none: the plain network)" in text
+    assert "shortcuts=B (one of A, B, C, none; section 3.3; none: the plain network)" in text
     assert "authors: He, Zhang, Ren, Sun" in text
-    assert "resolution=224  (at least 32)" in text
+    assert "resolution=224 (at least 32)" in text
 
 
 def test_show_of_a_file_with_tabs_and_carriage_returns(tmp_path: Path) -> None:
@@ -535,7 +535,7 @@ def test_a_real_terminal() -> None:
     assert b"\x1b[1m" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text.decode())
     assert max(map(len, plain.splitlines())) <= 60
-    assert "Below the others, to fit 60 columns: " in plain
+    assert "To fit 60 columns, Window and RF are left out; " in plain
 
 
 # What a file holds can't steer a terminal.

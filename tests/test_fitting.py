@@ -16,8 +16,9 @@ from archcalc.report.figures import figure
 from archcalc.report.lengths import length_tables
 from archcalc.report.memory import memory_table
 from archcalc.report.table import Table, listing, tabulate
-from archcalc.report.terminal import cell_width, layout
+from archcalc.report.terminal import layout
 from archcalc.report.verdicts import cell_table
+from archcalc.report.wrapping import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,12 @@ from archcalc.analysis.costs import total
 from archcalc.errors import ColumnError, SettingError
 from archcalc.graph import Output
 from archcalc.ops import KINDS
+from archcalc.report.cells import ASCII
 from archcalc.report.columns import COLUMNS, DEFAULT
 from archcalc.report.figures import figure, prefixed
-from archcalc.report.fitting import wrapped
 from archcalc.report.table import listing, tabulate
-from archcalc.report.terminal import ASCII, layout, text_width
+from archcalc.report.terminal import layout, text_width
+from archcalc.report.wrapping import wrapped
 from archcalc.report.writers import as_text, text_rows
 from archcalc.spec import library
 
@@ -505,16 +506,18 @@ def test_titles_of_a_list_are_cut_and_names_are_whole() -> None:
     table = listing([analyze("faster-rcnn-mobilenet", resolution=300), analyze("caffenet")])
     lines = drawn(table, 80)
     assert max(map(len, lines)) <= 80
-    assert lines[2].startswith("faster-rcnn-mobilenet@resolution=300  2015  ")
-    assert lines[3].startswith("caffenet ")
-    assert "~" in lines[3]
-    assert lines[3].split()[-4:] == ["61.0", "M", "724", "M"]
+    faster, caffenet = lines[3:5]
+    assert faster.startswith("faster-rcnn-mobilenet@resolution=300  2015  ")
+    assert caffenet.startswith("caffenet ")
+    assert "~" in caffenet
+    assert caffenet.split()[-4:] == ["61.0", "M", "724", "M"]
+    assert "To fit 80 columns, Title is cut; " in " ".join(lines)
 
 
 def test_long_texts_are_wrapped_behind_slashes_and_keep_their_place() -> None:
-    assert wrapped("  a/bc/def/ghij", 8, len) == ["  a/bc/", "    def/", "    ghij"]
-    assert wrapped("match (truncated)", 12, len) == ["match", "(truncated)"]
-    assert wrapped("short", 12, len) == ["short"]
+    assert wrapped("  a/bc/def/ghij", 8, hang=2) == ["  a/bc/", "    def/", "    ghij"]
+    assert wrapped("match (truncated)", 12) == ["match", "(truncated)"]
+    assert wrapped("short", 12) == ["short"]
 
 
 def test_a_terminal_has_its_width_and_a_pipe_has_80(monkeypatch: pytest.MonkeyPatch) -> None:

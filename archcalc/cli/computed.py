@@ -441,12 +441,13 @@ def show(
     """The card of a network: its paper, costs, settings and variants."""
     from archcalc.api import request
     from archcalc.report.card import card
+    from archcalc.report.terminal import text_width
 
     spec, settings = request(network, specs or ())
     if spec_only:
         write([f"{line}\n" for line in spec.text.expandtabs(4).splitlines()], None)
         return
-    write([card(spec, _costs(spec, settings))], None)
+    write([card(spec, _costs(spec, settings), text_width(sys.stdout))], None)
 
 
 def _costs(spec: Spec, settings: Mapping[str, Any]) -> Analysis | ArchcalcError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from archcalc.errors import ArchcalcError, one_line, shown
 from archcalc.ops import spelled
 from archcalc.report.figures import prefixed
+from archcalc.report.wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,51 +15,44 @@ if TYPE_CHECKING:
     from archcalc.analysis import Analysis
     from archcalc.spec.model import Spec
 
-WIDTH = 80  # columns
+WIDTH = 80  # columns, and no more where a terminal is wider: lines stay easy to read
 HEIGHT = 24  # lines
 
 
-def card(spec: Spec, analysis: Analysis | ArchcalcError) -> str:
-    """The card as text, at most 80 columns wide; an error says why there are no costs.
+def card(spec: Spec, analysis: Analysis | ArchcalcError, width: int = WIDTH) -> str:
+    """The card as text, at most `width` columns wide; an error says why there are no costs.
 
-    Where the card would be higher than a screen, variants are shown by their names alone.
+    Where the card would be higher than a screen, variants are shown by their names alone. Only a
+    word that is longer than a line, as a path may be, makes a line wider.
     """
-    lines = list(_lines(spec, analysis, _variants(spec)))
+    width = min(width, WIDTH)
+    lines = _wrapped(_lines(spec, analysis, _variants(spec)), width)
     if len(lines) > HEIGHT:
-        lines = list(_lines(spec, analysis, _names(spec)))
+        lines = _wrapped(_lines(spec, analysis, _names(spec)), width)
     return "\n".join(lines) + "\n"
 
 
+def _wrapped(lines: Iterator[str], width: int) -> list[str]:
+    """The lines in a width; what goes on below is two cells further in."""
+    return [part for line in lines for part in wrapped(one_line(line), width, hang=2)]
+
+
 def _lines(spec: Spec, analysis: Analysis | ArchcalcError, variants: list[str]) -> Iterator[str]:
-    yield from _wrapped(f"{spec.network}: {spec.title}", "", "  ")
-    for key, value in spec.paper.items():
-        yield from _wrapped(f"{key}: {value}")
+    yield f"{spec.network}: {spec.title}"
+    yield from (f"  {key}: {value}" for key, value in spec.paper.items())
     aliases = spec.variant.aliases if spec.variant else spec.aliases
     if aliases:
-        yield from _wrapped(f"also called: {', '.join(aliases)}")
-    yield from _wrapped(f"costs: {_costs(analysis)}")
+        yield f"  also called: {', '.join(aliases)}"
+    yield f"  costs: {_costs(analysis)}"
     if spec.settings:
         yield "settings:"
-        for setting in _settings(spec):
-            yield from _wrapped(setting)
+        yield from (f"  {setting}" for setting in _settings(spec))
     if variants:
         yield "variants in the same file:"
-        for variant in variants:
-            yield from _wrapped(variant)
+        yield from (f"  {variant}" for variant in variants)
     if spec.tables:
-        yield from _wrapped(f"declared tables (--columns): {', '.join(spec.tables)}", "", "  ")
-    yield f"spec: {one_line(spec.file)} (--spec prints it)"
-
-
-def _wrapped(text: str, first: str = "  ", rest: str = "    ") -> list[str]:
-    return textwrap.wrap(
-        one_line(text),
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        yield f"declared tables (--columns): {', '.join(spec.tables)}"
+    yield f"spec: {spec.file} (--spec prints it)"
 
 
 def _costs(analysis: Analysis | ArchcalcError) -> str:
@@ -84,7 +77,7 @@ def _variants(spec: Spec) -> list[str]:
 
 
 def _names(spec: Spec) -> list[str]:
-    return [", ".join(spec.variants)]
+    return [", ".join(spec.variants)] * bool(spec.variants)
 
 
 def _settings(spec: Spec) -> Iterator[str]:
@@ -97,4 +90,4 @@ def _settings(spec: Spec) -> Iterator[str]:
             notes.append(f"at least {shown(setting.minimum)}")
         if setting.doc:
             notes.append(setting.doc)
-        yield f"{name}={shown(value)}" + (f"  ({'; '.join(notes)})" if notes else "")
+        yield f"{name}={shown(value)}" + (f" ({'; '.join(notes)})" if notes else "")

@@ -86,7 +86,7 @@ SHOWN_APART = 6  # networks with a table of their own
 def check_table(one: Verification) -> Table:
     """One line a check, below it where it disagrees, and under the table what was left out."""
     columns = (
-        _column("name", "Check", "text", lambda row: row.name),
+        _column("name", "Check", "text", lambda row: row.name)._replace(fit="wrap"),
         _column("witness", "Against", "text", lambda check: check.witness),
         _column("compared", "Compared", "count", lambda check: check.compared),
         _column("left_out", "Left out", "count", _left_out),
@@ -137,7 +137,7 @@ def summary(found: Sequence[Verification], asked: int) -> Table:
     rows = [Counts(one.network, [one]) for one in found]
     rows.append(Counts("in all", found))
     columns = (
-        Column("name", "Network", "text", lambda row: row.name, ""),
+        Column("name", "Network", "text", lambda row: row.name, "", "line"),
         *(
             Column(key, heading, "plain", partial(Counts.compared, key=key), "")
             for key, heading in HEADINGS.items()

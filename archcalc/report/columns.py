@@ -21,7 +21,8 @@ class Column(NamedTuple):
     `style` is text, label (a short text to the right), plain (a number or argument as it is), count
     (unit prefixes), bytes, ratio or share (a bar); `get` takes a Row,
     or what another table has for rows. `fit` is what a terminal may do where there is no room: cut
-    the text at its end, cut it in the middle, wrap it, or keep it whole; figures are always kept.
+    the text at its end, cut it in the middle, wrap it, give it a line of its own, or keep it whole;
+    figures are always kept.
     """
 
     key: str
@@ -29,7 +30,7 @@ class Column(NamedTuple):
     style: str
     get: Callable[[Any], Any]
     doc: str
-    fit: str = ""  # cut, middle, wrap or keep; by default as `fitted` says
+    fit: str = ""  # cut, middle, wrap, line or keep; by default as `fitted` says
 
     @property
     def fitted(self) -> str:

@@ -140,6 +140,7 @@ FIGURES = {
 DEFAULT = ("params", "mult_adds", "depth", "weight_bytes", "output_bytes")
 MEASURED = ("latency", "throughput")
 WITH_RATIO = ("params", "mult_adds", "latency")
+SPARE = ("output_bytes", "weight_bytes", "depth", "latency_interval", "accuracy", "map")
 
 
 def comparison(
@@ -164,10 +165,11 @@ def comparison(
         known = [key for key in FIGURES if timed or key not in MEASURED]
         raw = tuple(_raw_columns(first, columns or known))
         return Table(raw, lines, None, "", (), False, document)
-    head = Column("name", "Network", "text", lambda row: row.name, "the network")
+    head = Column("name", "Network", "text", lambda row: row.name, "the network", "line")
     cells = [column for one in figures for column in _columns(one, rows, exact)]
     notes = tuple(dict.fromkeys(_notes(rows, figures)))  # a network named twice is said once
-    return Table((head, *cells), lines, None, "", notes, False, document)
+    spare = () if columns else SPARE
+    return Table((head, *cells), lines, None, "", notes, False, document, spare)
 
 
 def _default(rows: Sequence[Compared]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from archcalc.errors import one_line
 from archcalc.ops.base import AXIS_WORDS
 from archcalc.report.figures import rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.terminal import cell_width
+from archcalc.report.wrapping import cell_width
 from archcalc.report.writers import escaped, json_pieces, latex
 
 if TYPE_CHECKING:

@@ -39,8 +39,7 @@ class Length(NamedTuple):
     @property
     def shown(self) -> str:
         """The number of paths for people: 1,946,939 or about 2.5e30100, where it is long."""
-        is_long = self.paths is None or self.paths >= READABLE
-        return power_of_ten(self.log10_paths) if is_long else f"{self.paths:,}"
+        return _readable(self.paths, self.log10_paths)
 
 
 LENGTH = Column("length", "Length", "plain", lambda row: row.length, "deeper branches of sums")
@@ -95,7 +94,7 @@ def _sentences(found: Paths) -> Iterator[str]:
     if not found.branches:
         yield "No sum has a deeper branch: there is one path."
         return
-    total = f"{found.total:,}" if found.exact else power_of_ten(found.log10_total)
+    total = _readable(found.total if found.exact else None, found.log10_total)
     yield f"{total} paths through {_counted(found)}"
     yield (
         f"Mean length {decimal(found.mean)}, standard deviation {decimal(found.deviation)}; "
@@ -119,6 +118,11 @@ def _sentences(found: Paths) -> Iterator[str]:
             f"of {found.depth} weight layers in a row {decimal(found.expected_depth or 0)}, and "
             f"{decimal(found.expected_mult_adds or 0)} of {found.mult_adds:,} Mult-Adds."
         )
+
+
+def _readable(number: int | None, log10: float) -> str:
+    """A number with all its digits, where it is known and there is room for them on a line."""
+    return power_of_ten(log10) if number is None or number >= READABLE else f"{number:,}"
 
 
 def _counted(found: Paths) -> str:

@@ -126,13 +126,18 @@ def _state(optimizer: str) -> str:
 
 
 def _comparison(needs: Sequence[Needs], document: dict[str, Any]) -> Table:
-    columns = tuple(
-        Column(key, heading, style, _getter(key), doc) for key, heading, style, doc in _COMPARED
+    columns = (
+        Column("name", "Network", "text", lambda one: one.name, "the network", "line"),
+        *(Column(key, heading, style, _getter(key), doc) for key, heading, style, doc in _COMPARED),
     )
     lines = tuple(Line(one, 0, one.name, False) for one in needs)
     analysis = needs[0].memory.analysis
     heading = f"Memory at batch {analysis.batch}, {analysis.dtype}, {WORDS[needs[0].optimizer]}"
-    return Table(columns, lines, None, heading, tuple(_notes(needs[0])), False, document)
+    notes = tuple(_notes(needs[0]))
+    return Table(columns, lines, None, heading, notes, False, document, SPARE)
+
+
+SPARE = ("peak_at", "gradients", "optimizer_state", "activations", "saved")
 
 
 def _flat(needs: Sequence[Needs], document: dict[str, Any]) -> Table:
@@ -144,11 +149,10 @@ def _flat(needs: Sequence[Needs], document: dict[str, Any]) -> Table:
 
 
 def _getter(key: str) -> Any:
-    return lambda one: one.name if key == "name" else one.record()[key]
+    return lambda one: one.record()[key]
 
 
 _COMPARED = (
-    ("name", "Network", "text", "the network"),
     ("weights", "Weights", "bytes", "params and buffers"),
     ("peak", "Peak", "bytes", "activations alive at a time at inference"),
     ("peak_at", "At", "text", "the layer at which they are"),

@@ -254,7 +254,7 @@ def _saved_columns(first: Mapping[tuple[Any, ...], Saved]) -> tuple[Column, ...]
         return f"{rounded(run.median / base.median, '.3g')}x{_doubt(run, base)}"
 
     return (
-        Column("network", "Network", "text", lambda run: run.network, ""),
+        Column("network", "Network", "text", lambda run: run.network, "", "line"),
         Column("input", "Input", "label", _input, ""),
         Column("batch", "Batch", "plain", lambda run: run.batch, ""),
         Column("median", "Median", "label", lambda run: duration(run.median), ""),
@@ -309,7 +309,7 @@ def _machine_name(machine: Mapping[str, Any]) -> str:
 def summary_table(found: Sequence[Profiled]) -> Table:
     """A line for each network and batch: what a forward pass takes, and how sure that is."""
     columns = [
-        _column("name", "Network", lambda one: one.analysis.label, style="text"),
+        Column("name", "Network", "text", lambda one: one.analysis.label, "", "line"),
         _column("batch", "Batch", lambda one: one.analysis.batch, style="plain"),
         _column("median", "Median", lambda one: duration(one.latency.forward.median)),
         _column("interval", "± 95%", lambda one: uncertainty(one.latency.forward)),

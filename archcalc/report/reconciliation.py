@@ -61,7 +61,7 @@ def network_table(found: Reconciliation) -> Table:
         lines.append(Line(heading, 0, heading.name, True))
         lines += [Line(entry, 1 + entry.is_term, entry.name, False) for entry in _entries(tool)]
     columns = (
-        _column("name", "Counted by", "text", lambda row: row.name),
+        _column("name", "Counted by", "text", lambda row: row.name)._replace(fit="wrap"),
         _column("mult_adds", "Mult-Adds", "label", lambda row: row.mult_adds),
         _column("params", "Params", "label", lambda row: row.params),
     )

@@ -46,7 +46,11 @@ class Line(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The model that writers print: columns, lines, a total, a title and a caption."""
+    """The model that writers print: columns, lines, a total, a title and a caption.
+
+    `spare` are the keys of columns that a terminal leaves out where there is no room for all, the
+    first one first; columns that were asked for are not among them.
+    """
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
@@ -55,6 +59,7 @@ class Table(NamedTuple):
     caption: tuple[str, ...]
     all_columns: bool  # no columns were asked for: machine formats carry every one
     document: Mapping[str, Any] | None = None  # the JSON object, where it is no analysis
+    spare: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         from archcalc.report.writers import as_text
@@ -141,7 +146,11 @@ def tabulate(  # noqa: PLR0913 - options, by name
         lines, some = _ranked(lines, "mult_adds" if sort is None else sort, top)
         notes += some
     caption = (*notes, *_caption(analysis, chosen, lines))
-    return Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None)
+    table = Table(chosen, tuple(lines), analysis.totals, title(analysis), caption, columns is None)
+    return table._replace(spare=SPARE if columns is None else ())
+
+
+SPARE = ("window", "receptive_field", "times", "output", "share")
 
 
 def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) -> Table:
@@ -153,7 +162,8 @@ def listing(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) 
     known = tuple(_of_networks(column) for column in chosen)
     lines = tuple(Line(analysis.totals, 0, analysis.label, False) for analysis in analyses)
     noted = _caption(analyses[0], known, ()) if analyses else ()
-    return Table(known, lines, None, "", tuple(noted), columns is None)
+    table = Table(known, lines, None, "", tuple(noted), columns is None)
+    return table._replace(spare=() if columns else ("title", "year"))
 
 
 def _of_networks(column: Column) -> Column:

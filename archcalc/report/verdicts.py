@@ -72,7 +72,7 @@ def summary(found: dict[str, list[Verdict]]) -> Table:
     rows = [_Summary(name, verdicts) for name, verdicts in found.items()]
     rows.append(_Summary("in all", [one for verdicts in found.values() for one in verdicts]))
     columns = (
-        _column("name", "Network", "text", lambda row: row.name),
+        _column("name", "Network", "text", lambda row: row.name)._replace(fit="line"),
         _column("figures", "Printed", "plain", lambda row: len(row.verdicts)),
         *(
             _column(kind, heading, "plain", partial(_Summary.count, kind=kind))

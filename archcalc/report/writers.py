@@ -205,7 +205,7 @@ def text_rows(
     escape: Callable[[str], str],
 ) -> Iterator[list[str]]:
     """The cells of every line as text, the total last where there is one."""
-    from archcalc.report.terminal import TOTALLED
+    from archcalc.report.cells import TOTALLED
 
     for line in table.lines:
         yield [
