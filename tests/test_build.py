@@ -644,7 +644,7 @@ def test_moving_and_joining() -> None:
 # Files, programs.
 
 
-LARGE = ("googlenet@auxiliary=true", "seresnet50")
+LARGE = ("googlenet@auxiliary=true", "seresnet50", "highway-19", "mobilenet")
 
 
 @pytest.mark.parametrize(
@@ -660,7 +660,13 @@ def test_torch_export_keeps_it_and_takes_any_batch(network: str, tmp_path: Any) 
         torch.testing.assert_close(program(x), model(x))
 
 
-@pytest.mark.parametrize("network", ["lenet5", "zfnet-deconv", "resnet20"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "lenet5",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("zfnet-deconv", "resnet20")),
+    ],
+)
 def test_torch_compile_takes_it_in_one_graph(network: str) -> None:
     model = archcalc.build(network).eval()
     compiled = torch.compile(model, backend="eager", fullgraph=True)
@@ -742,7 +748,7 @@ def patterns(shape: tuple[int, ...], classes: int) -> tuple[torch.Tensor, torch.
     return pictures[labels] + 0.3 * torch.randn(len(labels), *shape, generator=generator), labels
 
 
-@pytest.mark.parametrize("network", ["lenet5", "resnet20"])
+@pytest.mark.parametrize("network", ["lenet5", pytest.param("resnet20", marks=pytest.mark.slow)])
 def test_a_few_steps_of_training_reduce_the_loss(network: str) -> None:
     """LeNet-5 gives distances: the right class has the least (LeCun et al. 1998, equation 9)."""
     model = archcalc.build(network).train()

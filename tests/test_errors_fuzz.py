@@ -141,13 +141,13 @@ def explain_all(analysis: Analysis) -> None:
 
 @pytest.mark.parametrize("name", [*SPECS, "everything"])
 def test_mutated_specs_are_looked_at_or_refused(name: str) -> None:
-    accepted_of(name, range(4))
+    accepted_of(name, range(2))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*SPECS, "everything"])
 def test_mutated_specs_are_accepted_or_refused(name: str) -> None:
-    assert 0 < accepted_of(name, range(4, 40)) < 36  # else they are too mild, or too wild
+    assert 0 < accepted_of(name, range(2, 38)) < 36  # else they are too mild, or too wild
 
 
 def accepted_of(name: str, numbers: range) -> int:

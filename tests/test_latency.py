@@ -1069,6 +1069,7 @@ def test_a_model_that_is_there_already_is_taken() -> None:
     assert {one.dtype for one in model.parameters()} == {torch.bfloat16}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compiled_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

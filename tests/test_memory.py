@@ -754,6 +754,20 @@ def test_layer_by_layer_as_much_is_alive(name: str, written_over: bool) -> None:
             assert alive == stated, node
 
 
+@pytest.mark.parametrize(("batch", "extra"), [(1, 0), (2, 1)])
+def test_a_transposed_convolution_may_give_more_memory_than_its_output_needs(
+    batch: int, extra: int
+) -> None:
+    """On the CPU along three axes, as much as the input where that is larger: the page says so."""
+    layer = torch.nn.ConvTranspose3d(6, 1, 3, padding=1, dilation=2, output_padding=(extra, 0, 0))
+    x = torch.rand(batch, 6, 4, 5, 6)
+    result = layer(x)
+    assert result.numel() < x.numel()
+    assert result.untyped_storage().nbytes() == 4 * x.numel()
+    meta = layer.to("meta")(x.to("meta"))
+    assert meta.untyped_storage().nbytes() == 4 * result.numel()
+
+
 def test_the_measure_sees_what_is_alive() -> None:
     """Three tensors in a row: two alive at a time, and the input, which the caller holds."""
     model = torch.nn.Sequential(torch.nn.Tanh(), torch.nn.Tanh(), torch.nn.Tanh())
