@@ -15,6 +15,7 @@ from zoo import EACH_NETWORK
 
 import archcalc
 from archcalc import cli, networks
+from archcalc.spec import library
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -304,6 +305,28 @@ def test_list_goes_by_year_and_says_what_is_broken(tmp_path: Path, tiny: str) ->
     years = [one["paper"].get("year", "") for one in listed]
     assert years == sorted(years)
     assert tiny
+
+
+@pytest.fixture
+def two_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if only these were shipped: one network is well, the other does not fit."""
+    printed = "published: [{source: x, network: {depth: 1}}]\n"
+    (tmp_path / "tiny.yaml").write_text(TINY + printed)
+    (tmp_path / "unfit.yaml").write_text(TINY.replace("kernel: 3", "kernel: 9") + printed)
+    monkeypatch.setattr(library, "shipped", lambda: str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "command", ["verify --all -f csv", "reproduce --all -f json", "list -f csv"]
+)
+@pytest.mark.usefixtures("two_shipped")
+def test_a_broken_spec_is_reported_and_the_others_are_shown(command: str) -> None:
+    ran = run(*command.split())
+    assert ran.code == 2
+    [said] = ran.err.splitlines()
+    assert said.startswith("error: specs/unfit.yaml:2:45: layer only: kernel: ")
+    assert "tiny" in ran.out
+    assert "unfit" not in ran.out
 
 
 # show, schema, validate.

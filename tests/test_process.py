@@ -188,6 +188,43 @@ def test_signals_at_random_moments(tmp_path: Path, arguments: list[str], seed: i
         assert target.read_bytes() in ({new} if process.returncode == 0 else {b"old", new})
 
 
+# verify in two processes, which stops when the first network is verified.
+VERIFYING = """
+import sys, time
+from archcalc.cli import built
+
+def coming(items, count, what):
+    for item in items:
+        yield item
+        print("here", file=sys.stderr, flush=True)
+        time.sleep(60)
+
+built.progress = coming
+sys.argv = ["archcalc", "verify", "lenet5", "vgg19", "vgg16", "-j", "2"]
+from archcalc.__main__ import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_an_interruption_of_several_processes_prints_what_was_finished(tmp_path: Path) -> None:
+    """Ctrl-C reaches the whole group; those that work end with the one that prints."""
+    process = started(sys.executable, "-c", VERIFYING, cwd=tmp_path, start_new_session=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "here\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert [word for word in ("lenet5", "vgg16", "vgg19") if word in out] == ["lenet5"]
+    for _ in range(100):  # none is left of the group; the last ends a moment later
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("processes are left")
+
+
 # Streams.
 
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
