@@ -20,6 +20,7 @@ is for people.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from functools import cache
@@ -231,7 +232,8 @@ def main() -> None:
         if only_missing:
             print(f"# {document}")
             for sentence in missing:
-                print(f"- {{section: , begins: {beginning(sentence)!r}, why: }}  # {sentence}")
+                begins = json.dumps(beginning(sentence), ensure_ascii=False)
+                print(f"- {{section: , begins: {begins}, why: }}  # {sentence}")
             continue
         total = sum(one.counted for one in sentences(text))
         _print_counts(ledger, total, len(missing))
