@@ -42,6 +42,8 @@ CONVENTIONS = {
     "doubled": "a Mult-Add is two operations",
     "channels-first": "channels before height and width",
 }
+# Those that say how a number is printed; the others say what is counted.
+PRINTING = ("truncated", "rounded-up", "1024s", "digits-1", "digits-2", "digits-3")
 
 _POWERS = {
     "K": 1,
@@ -83,18 +85,30 @@ class Printed(NamedTuple):
     thousands: int = 0
     size: tuple[int, ...] = ()
 
-    def in_1024s(self) -> Printed:
-        """The same figure with units of 1024: 2.7K is 2764.8."""
-        factor = Fraction(1024, 1000) ** self.thousands
-        low, high, unit = (value * factor for value in (self.low, self.high, self.unit))
-        return self._replace(low=low, high=high, unit=unit)
+    @property
+    def digits(self) -> tuple[int, int]:
+        """The fewest and the most significant digits it is printed in; a size has none."""
+        if not self.unit:
+            return 0, 0
+        written = str(abs(self.low) / self.unit)
+        return len(written if "." in self.text else written.rstrip("0")), len(written)
 
-    def in_digits(self, digits: int) -> Printed:
-        """The same figure of which so many digits count: 15300M of three is 15,250M to 15,350M."""
+    def in_digits(self, digits: int, value: Fraction) -> Printed | None:
+        """The same figure to so many digits of a value; none if it is not printed in so many.
+
+        15300M is printed in three digits, or in four or five; 1.5K is printed in two, and so can't
+        be a number of which one digit counts. 180 is no number of one digit either.
+        """
+        fewest, most = self.digits
+        if not fewest <= digits <= most:
+            return None
         power = 0
-        while abs(self.low) >= Fraction(10) ** (power + 1):
+        while abs(value) >= Fraction(10) ** (power + 1):
             power += 1
-        return self._replace(unit=Fraction(10) ** (power - digits + 1))
+        while value and abs(value) < Fraction(10) ** power:
+            power -= 1
+        unit = Fraction(10) ** (power - digits + 1)
+        return None if self.low % unit else self._replace(unit=unit)
 
 
 def printed(text: str) -> Printed:
@@ -140,27 +154,38 @@ def _number(text: str) -> Printed:
 class Cell(NamedTuple):
     """One printed figure: of the network itself (`layer` empty), or of a layer or block.
 
-    `network` is the request it holds for (`mobilenet@alpha=0.5`). `conventions` are the table's and
-    then the cell's own, of which there are `own`; `why` says why it differs from what is computed.
+    `network` is the request it holds for (`mobilenet@alpha=0.5`). `shared` are the conventions of
+    its table or column, `own` those of this cell; `why` says why it differs from what is computed,
+    or why it counts differently from the rest of its column.
     """
 
     network: str
     layer: str
     figure: str
     printed: Printed
-    conventions: tuple[str, ...]
-    own: int
+    shared: tuple[str, ...]
+    own: tuple[str, ...]
     why: str
     place: Place
 
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """Those of its table or column and its own."""
+        return (*self.shared, *(word for word in self.own if word not in self.shared))
+
 
 class Published(NamedTuple):
-    """A table or a passage that prints figures: where it stands, and its cells."""
+    """A table or a passage that prints figures: where it stands, and its cells.
+
+    `conventions` are those of all its figures, under "", and those of single columns, under the
+    name of the figure that stands in them.
+    """
 
     source: str
     url: str
     protocol: str
     note: str
+    conventions: dict[str, tuple[str, ...]]
     cells: tuple[Cell, ...]
     place: Place
 

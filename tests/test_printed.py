@@ -74,6 +74,21 @@ def test_what_is_no_figure(text: str) -> None:
         (15_346_630_656, "15300M", (), False),
         (15_346_630_656, "15300M", ("digits-3",), True),
         (15_246_630_656, "15300M", ("digits-3",), False),
+        (15_346_630_656, "15300M", ("digits-2",), False),  # 15000M
+        (1036, "1.5K", ("digits-1",), False),  # two digits
+        (156, "180", ("digits-1",), False),
+        (156, "200", ("digits-1",), True),
+        (104, "90", ("digits-1",), False),
+        (97, "100", ("digits-1",), True),
+        (Fraction(97, 1000), "10%", ("digits-1",), True),
+        (Fraction(2756, 10_000), "30%", ("digits-1",), True),
+        (1500, "1.50K", ("digits-2",), False),  # three digits
+        (15, "15", ("digits-3",), False),
+        (243_860_896, "230MB", ("digits-2", "1024s"), True),
+        (243_860_896, "230MB", ("1024s", "digits-2"), True),
+        (659_272, "650K", ("digits-2", "truncated"), True),
+        (659_272, "650K", ("digits-2",), False),
+        (117_600, "117K", ("truncated", "rounded-up"), False),
         (Fraction(1, 8) + Fraction(1, 200), "1/8", (), True),
         (Fraction(1, 9), "1/8", (), False),
         (0, "1/8", (), False),

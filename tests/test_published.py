@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from archcalc import api
-from archcalc.analysis.published import CONVENTION, DIFFERS, FIGURES, MATCH, QUOTE
+from archcalc.analysis.published import CONVENTION, DIFFERS, FIGURES, MATCH, QUOTE, UNFOUNDED
 from archcalc.cli import app
 from archcalc.errors import SpecError, SpecErrors
 from archcalc.printed import COMPUTED
@@ -123,7 +123,7 @@ def test_matches(spec: Path, figures: str) -> None:
         ("{C1: {output: {printed: 6x28x28, convention: channels-first}}}", ["channels-first"]),
         ("{norm: {params: {printed: 24, convention: with-buffers}}}", ["with-buffers"]),
         (
-            "{C1: {params: {printed: 0.1K, convention: [1024s, truncated]}}}",
+            "{C1: {mult_adds: {printed: 114K, convention: [1024s, truncated]}}}",
             ["1024s", "truncated"],
         ),
     ],
@@ -167,15 +167,72 @@ def test_a_reason_needs_a_difference(spec: Path) -> None:
     verdict = one(spec, "{C1: {params: {printed: 156, why: a misprint}}}")
     assert verdict.problem == "a reason for a difference that is not there"
     verdict = one(spec, "{C1: {params: {printed: 150, convention: no-biases, why: no}}}")
-    assert verdict.problem == "a reason for a difference that is not there"
+    assert verdict.problem == UNFOUNDED
 
 
 def test_a_convention_must_be_needed(spec: Path) -> None:
-    """A cell's own; a whole table's may be idle in some cells."""
-    verdict = one(spec, "{C1: {params: {printed: 156, convention: 1024s}}}")
-    assert (verdict.kind, verdict.problem) == (MATCH, "a convention that is not needed")
-    verdict = one(spec, "{C1: {params: 156}}", "    convention: 1024s\n")
-    assert (verdict.kind, verdict.problem, verdict.conventions) == (MATCH, "", ())
+    """A cell's own, each of several; a table's or a column's by some cell of it."""
+    for figure in (
+        "{printed: 156, convention: 1024s}",
+        "{printed: 150, convention: [no-biases, 1024s]}",
+        "{printed: 1, convention: no-biases, why: none}",
+    ):
+        verdict = one(spec, f"{{C1: {{params: {figure}}}}}")
+        assert verdict.problem == "a convention that is not needed"
+    for declared, where in (
+        ("no-biases", "table"), ("{params: no-biases}", "column"), ("{params: 1024s}", "column"),
+    ):  # fmt: skip
+        verdict = one(spec, "{C1: {connections: '122,304'}}", "    convention: no-biases\n")
+        assert verdict.problem == "a convention (no-biases) that no cell of its table needs"
+        first, _ = judged(spec, TABLE.format(declared, "norm: {params: 12, output: 28}"))
+        assert f"that no cell of its {where} needs" in first.problem
+    found = judged(spec, TABLE.format("no-biases", "norm: {params: 12}, C1: {params: 150}"))
+    assert [verdict.problem for verdict in found] == ["", ""]
+
+
+TABLE = """published:
+  - source: a paper
+    convention: {}
+    layers: {{{}}}
+"""
+
+
+def test_a_convention_holds_for_its_column(spec: Path) -> None:
+    """Every cell of it is judged by it; columns for which it is not declared are not."""
+    cells = "C1: {params: 156, mult_adds: 118K}, C3: {params: 2400, mult_adds: 240K}"
+    found = judged(spec, TABLE.format("{params: no-biases}", cells))
+    assert [verdict.kind for verdict in found] == [DIFFERS, MATCH, CONVENTION, MATCH]
+    assert found[0].computed == 150
+    found = judged(spec, TABLE.format("no-biases", "C1: {connections: 122304}, C3: {params: 2400}"))
+    assert [(verdict.kind, verdict.problem) for verdict in found] == [(MATCH, ""), (CONVENTION, "")]
+
+
+@pytest.mark.parametrize(("printed", "convention"), [("117K", "truncated"), ("115K", "1024s")])
+def test_a_cell_is_printed_as_the_rest_of_its_column(
+    spec: Path, printed: str, convention: str
+) -> None:
+    """117,600 may be cut off beside 16K for 16,000, but not beside 374K for 373,600."""
+    cells = f"C1: {{mult_adds: {{printed: {printed}, convention: {convention}}}}}, F: {{depth: 1}}"
+    first, *_ = judged(spec, TABLE.format("[]", cells + ", C3: {mult_adds: 0.2M}"))
+    assert (first.kind, first.problem) == (CONVENTION, "")
+    more = "  - source: a paper\n    network: {mult_adds: 374K}\n"
+    first, *_ = judged(spec, TABLE.format("[]", cells) + more)
+    assert first.problem == f"a convention ({convention}) that small in the same column contradicts"
+    with pytest.raises(SpecError, match="that small in the same column contradicts"):
+        validated(str(spec))
+
+
+def test_a_cell_that_counts_unlike_its_column_says_why(spec: Path) -> None:
+    cells = "C1: {{params: {{printed: 150, convention: no-biases{}}}}}, C3: {{params: {}}}"
+    for more, other, problem in (
+        ("", 2416, "counts differently from the rest of its column without a reason"),
+        (", why: so it is", 2416, ""),
+        (", why: so it is", "{printed: 2400, convention: no-biases}", UNFOUNDED),
+        ("", "{printed: 2400, convention: no-biases}", ""),
+        ("", "{printed: 2000, why: none}", ""),
+    ):
+        first, *_ = judged(spec, TABLE.format("[]", cells.format(more, other)))
+        assert (first.kind, first.problem) == (CONVENTION, problem)
 
 
 def test_accuracy_is_quoted(spec: Path) -> None:

@@ -30,7 +30,7 @@ from jsonschema import Draft202012Validator
 from archcalc import api
 from archcalc.errors import ArchcalcError
 from archcalc.ops import KINDS, fields
-from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
+from archcalc.printed import COMPUTED, CONVENTIONS, PRINTING, QUOTED
 from archcalc.spec import checker, expansion, expressions, layers, library, reader, schema
 from archcalc.spec.expressions import FUNCTIONS, RESERVED, Expression
 from archcalc.spec.jsonschema import json_schema
@@ -385,9 +385,15 @@ def required(table):
 def test_figures_and_conventions_are_listed():
     figures = the(r"^A figure is one of (.*?)\. What is printed")
     assert set(re.findall(r"`(\w+)`", figures)) == {*COMPUTED, *QUOTED}
-    told = the(r"^Conventions are (.*?)\n\n")
-    words = set(re.findall(r"`([\w-]+)`", told))
-    assert words == set(CONVENTIONS) - {"digits-2"}
+    printing, counting = (
+        set(re.findall(r"`([\w-]+)`", the(pattern)))
+        for pattern in (
+            r"^Some conventions say how a figure is printed: (.*?)The others",
+            r"The others say what is counted: (.*?)\n\n",
+        )
+    )
+    assert printing == set(PRINTING) - {"digits-2"}
+    assert counting == set(CONVENTIONS) - set(PRINTING)
 
 
 def test_what_blocks_take_is_told():

@@ -12,6 +12,15 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from archcalc.analysis.conventions import (
+    CONVENTION,
+    DIFFERS,
+    MATCH,
+    Judged,
+    counting,
+    matches,
+    printing,
+)
 from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
 from archcalc.printed import QUOTED
 
@@ -38,11 +47,17 @@ class Subject(Protocol):
     def analysis(self) -> Analysis: ...
 
 
-MATCH, CONVENTION, DIFFERS, QUOTE = "match", "convention", "differs", "quoted"
+__all__ = [
+    "CONVENTION", "DIFFERS", "MATCH", "QUOTE", "Verdict", "about", "matches", "of_network",
+    "refusals", "verdicts",
+]  # fmt: skip
+
+QUOTE = "quoted"
 
 UNEXPLAINED = "differs without a reason"
 UNFOUNDED = "a reason for a difference that is not there"
 UNNEEDED = "a convention that is not needed"
+UNSHARED = "counts differently from the rest of its column without a reason"
 
 
 class Verdict(NamedTuple):
@@ -92,13 +107,16 @@ def verdicts(
 def refusals(
     tables: Iterable[Published], claims: Iterable[Claim], resolve: Resolve
 ) -> Iterator[ArchcalcError]:
-    """The errors of cells and claims that can't be judged; each says where it stands."""
+    """The errors of cells and claims that can't be judged, or not by the conventions declared."""
     tables = tuple(tables)
     for judge in _judges(tables, claims, resolve, tables):
         try:
-            judge()
+            verdict = judge()
         except ArchcalcError as error:
             yield error
+        else:
+            if verdict.problem and verdict.problem not in (UNEXPLAINED, UNFOUNDED):
+                yield SpecError(verdict.problem, place=verdict.place)
 
 
 def _judges(
@@ -107,10 +125,11 @@ def _judges(
     resolve: Resolve,
     whole: Iterable[Published],
 ) -> Iterator[Callable[[], Verdict]]:
-    quoted = _Quoted(whole, resolve)
+    whole = tuple(whole)
+    quoted, columns = _Quoted(whole, resolve), _Columns(whole, resolve)
     for table in tables:
         for cell in table.cells:
-            yield partial(_of_cell, cell, table, resolve)
+            yield partial(_of_cell, cell, table, resolve, columns)
     for claim in claims:
         yield partial(_of_claim, claim, resolve, quoted)
 
@@ -180,22 +199,91 @@ def _base(request: str) -> str:
     return plain(request.partition("@")[0])
 
 
-def _of_cell(cell: Cell, table: Published, resolve: Resolve) -> Verdict:
+def _of_cell(
+    cell: Cell, table: Published, resolve: Resolve, columns: _Columns | None = None
+) -> Verdict:
     try:
         subject = resolve(cell.network)
-        kind, value = QUOTE, None
+        kind, value, problem = QUOTE, None, UNNEEDED if cell.own else ""
         if cell.figure not in QUOTED:
-            kind, value = _judged(
-                lambda words: _figure(subject, cell, words), cell.printed, cell.conventions
-            )
+            judged = _cell_judged(cell, resolve)
+            kind, value = judged.verdict()
+            problem = columns.problem(cell, table, kind) if columns else ""
     except ArchcalcError as error:
         raise _placed(error, cell.place) from None
-    problem = _problem(kind, cell.why, cell.own)
     used = cell.conventions if kind == CONVENTION else ()
     return Verdict(
         subject.label, cell.layer, cell.figure, table.source, table.url, table.protocol,
         table.note, cell.printed.text, value, kind, used, cell.why, problem, cell.place,
     )  # fmt: skip
+
+
+def _cell_judged(cell: Cell, resolve: Resolve) -> Judged:
+    """A cell beside the computed figure of its network or layer."""
+    subject = resolve(cell.network)
+    return Judged(partial(_figure, subject, cell), cell.printed, cell.shared, cell.own)
+
+
+class _Columns:
+    """What the other cells of a table say of a cell: a column keeps its conventions."""
+
+    def __init__(self, tables: tuple[Published, ...], resolve: Resolve) -> None:
+        self.tables = tables
+        self.resolve = resolve
+
+    def problem(self, cell: Cell, table: Published, kind: str) -> str:
+        """What is wrong with the cell's conventions or its reason; empty where nothing is."""
+        judged = _cell_judged(cell, self.resolve)
+        if not all(map(judged.needs, cell.own)):
+            return UNNEEDED
+        if refuted := self._refuted(cell, table):
+            return refuted
+        alone = kind != DIFFERS and any(
+            self._breaking(word, cell, table) for word in counting(cell.own)
+        )
+        if alone and not cell.why:
+            return UNSHARED
+        return ("" if alone else _reasoned(kind, cell.why)) or self._idle(cell, table)
+
+    def _refuted(self, cell: Cell, table: Published) -> str:
+        """The cell of its column that is not printed as it says."""
+        for word in printing(cell.conventions):
+            if other := self._breaking(word, cell, table):
+                name = f"{self.resolve(other.network).label} {other.layer}".strip()
+                return f"a convention ({word}) that {name} in the same column contradicts"
+        return ""
+
+    def _breaking(self, convention: str, cell: Cell, table: Published) -> Cell | None:
+        """The first cell of its column that matches, but would not by this convention."""
+        column = (
+            other
+            for other in self._cells(table)
+            if other.figure == cell.figure and other.place != cell.place
+        )
+        return next(
+            (one for one in column if not _cell_judged(one, self.resolve).keeps(convention)), None
+        )
+
+    def _idle(self, cell: Cell, table: Published) -> str:
+        """A convention of its table or column that no cell needs, reported at the first cell."""
+        for word in cell.shared:
+            of_column = word not in table.conventions.get("", ())
+            cells = [
+                other
+                for other in self._cells(table)
+                if word in other.shared and (not of_column or other.figure == cell.figure)
+            ]
+            if cells[0] == cell and not any(
+                _cell_judged(other, self.resolve).needs(word) for other in cells
+            ):
+                where = "column" if of_column else "table"
+                return f"a convention ({word}) that no cell of its {where} needs"
+        return ""
+
+    def _cells(self, table: Published) -> list[Cell]:
+        """All that are judged of the table; one source may be several entries of a spec."""
+        tables = (one for one in self.tables if one.source == table.source)
+        return [cell for one in tables for cell in one.cells if cell.figure not in QUOTED]
 
 
 def _figure(subject: Subject, cell: Cell, conventions: tuple[str, ...]) -> Any:
@@ -218,17 +306,26 @@ def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
         where = claim.where.items()
         return claim.relation({letter: number(figure, conventions) for letter, figure in where})
 
+    judged = Judged(related, claim.printed, own=claim.conventions)
     try:
-        kind, value = _judged(related, claim.printed, claim.conventions)
+        kind, value = judged.verdict()
+        needed = all(map(judged.needs, claim.conventions))
     except ArchcalcError as error:
         raise _placed(error, claim.place) from None
-    problem = _problem(kind, claim.why, len(claim.conventions))
+    problem = _reasoned(kind, claim.why) if needed else UNNEEDED
     networks = dict.fromkeys(figure.network for figure in claim.where.values())
     used = claim.conventions if kind == CONVENTION else ()
     return Verdict(
         ", ".join(networks), "", one_line(claim.says), claim.source, claim.url, "", "",
         claim.printed.text, value, kind, used, claim.why, problem, claim.place,
     )  # fmt: skip
+
+
+def _reasoned(kind: str, why: str) -> str:
+    """Whether a figure that differs has a reason, and none that does not."""
+    if kind == DIFFERS:
+        return "" if why else UNEXPLAINED
+    return UNFOUNDED if why else ""
 
 
 def _placed(error: ArchcalcError, place: Place) -> SpecError:
@@ -246,62 +343,6 @@ def _row(analysis: Analysis, layer: str) -> Row:
         wanted = f"expected a layer of {analysis.label}, received '{layer}'"
         raise SpecError(wanted, hint=f"did you mean {row.name}?")
     return row
-
-
-# Judging.
-
-
-def _judged(
-    value: Callable[[tuple[str, ...]], Any], printed: Printed, conventions: tuple[str, ...]
-) -> tuple[str, Any]:
-    """The verdict and the value it rests on; `value` counts by conventions."""
-    plainly = value(())
-    if matches(plainly, printed, ()):
-        return MATCH, plainly
-    if conventions and matches(counted := value(conventions), printed, conventions):
-        return CONVENTION, counted
-    return DIFFERS, plainly
-
-
-def _problem(kind: str, why: str, own: int) -> str:
-    if kind == DIFFERS:
-        return "" if why else UNEXPLAINED
-    if why and kind != QUOTE:
-        return UNFOUNDED
-    return UNNEEDED if kind == MATCH and own else ""
-
-
-def matches(value: Any, printed: Printed, conventions: tuple[str, ...]) -> bool:
-    """Whether a computed value is what is printed, at the printed precision."""
-    if printed.kind == "truth" or isinstance(value, bool):
-        return value is (printed.low == 1) and printed.kind == "truth"
-    if printed.kind == "size" or isinstance(value, tuple):
-        return bool(value == printed.size)
-    if value is None:
-        return False
-    for convention in conventions:
-        if convention == "1024s":
-            printed = printed.in_1024s()
-        elif convention.startswith("digits-"):
-            printed = printed.in_digits(int(convention[-1]))
-    return _close(Fraction(value), printed, conventions)
-
-
-def _close(value: Fraction, printed: Printed, conventions: tuple[str, ...]) -> bool:
-    low, unit = printed.low, printed.unit
-    if printed.kind == "below":
-        return value < low
-    if printed.kind == "above":
-        return value > low
-    if printed.kind == "range":
-        return low - unit / 2 <= value <= printed.high + unit / 2
-    if printed.kind == "fraction":
-        return value != 0 and abs(1 / value - low) <= unit / 2
-    if "truncated" in conventions:
-        return low <= value < low + unit
-    if "rounded-up" in conventions:
-        return low - unit < value <= low
-    return abs(value - low) <= unit / 2
 
 
 # Computing.

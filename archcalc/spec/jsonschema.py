@@ -209,7 +209,10 @@ def _published() -> Schema:
         "of": _described("the network, with settings: mobilenet@alpha=0.5", _TEXT),
         "protocol": _described("how accuracy was measured", _TEXT),
         "note": _described("what else a reader should know", _TEXT),
-        "convention": _conventions(),
+        "convention": _described(
+            "how the table counts, or how single columns do: {params: no-biases}",
+            {"anyOf": [_conventions(), _object(dict.fromkeys(COMPUTED, _conventions()))]},
+        ),
         "network": _described("figures of the network", figures),
         "layers": _described("figures of layers and blocks, by full name", _map(figures)),
         "networks": _described("figures of several networks, by request", _map(figures)),

@@ -52,14 +52,30 @@ def _table(checker: Checker, node: Marked) -> Published | None:
     mapping = _with_source(checker, node, "a table", TABLE)
     if mapping is None:
         return None
+    shared = _shared(checker, mapping.get("convention"))
+    cells = tuple(_cells(checker, mapping, shared))
+    if missing := [name for name in shared if name and name not in {cell.figure for cell in cells}]:
+        wanted = "convention: expected a figure that the table has"
+        checker.error(
+            mapping.entries["convention"][1], f"{wanted}, received {received(missing[0])}"
+        )
     return Published(
         checker.text(mapping.get("source"), "the paper and its table, or the document"),
         checker.text(mapping.get("url"), "an address"),
         checker.text(mapping.get("protocol"), "how accuracy was measured"),
         checker.text(mapping.get("note"), "text"),
-        tuple(_cells(checker, mapping)),
+        shared,
+        cells,
         checker.place(mapping),
     )
+
+
+def _shared(checker: Checker, node: Marked | None) -> dict[str, tuple[str, ...]]:
+    """Conventions of the whole table, or of columns, each named by its figure."""
+    if isinstance(node, Mapping):
+        columns = node.entries.items()
+        return {figure: conventions(checker, words) for figure, (_, words) in columns}
+    return {"": conventions(checker, node)}
 
 
 def _with_source(
@@ -74,9 +90,8 @@ def _with_source(
     return mapping
 
 
-def _cells(checker: Checker, table: Mapping) -> Iterator[Cell]:
+def _cells(checker: Checker, table: Mapping, shared: dict[str, tuple[str, ...]]) -> Iterator[Cell]:
     """The cells of the network itself, of its layers, and of several networks."""
-    shared = conventions(checker, table.get("convention"))
     of = checker.text(table.get("of"), "a network")
     if own := table.get("network"):
         yield from _figures(checker, own, of, "", shared)
@@ -91,7 +106,11 @@ def _cells(checker: Checker, table: Mapping) -> Iterator[Cell]:
 
 
 def _figures(
-    checker: Checker, node: Marked, network: str, layer: str, shared: tuple[str, ...]
+    checker: Checker,
+    node: Marked,
+    network: str,
+    layer: str,
+    shared: dict[str, tuple[str, ...]],
 ) -> Iterator[Cell]:
     mapping = checker.mapping(node, "figures, such as {params: 4.2M, mult_adds: 569M}")
     for figure, (key, value) in mapping.entries.items() if mapping else ():
@@ -105,8 +124,8 @@ def _figures(
         said = printed(checker, cell.get("printed") if isinstance(value, Mapping) else value, cell)
         if said is not None:
             why = checker.text(cell.get("why"), "text")
-            every = (*shared, *own)
-            yield Cell(network, layer, figure, said, every, len(own), why, checker.place(key))
+            words = shared.get("") or shared.get(figure, ())
+            yield Cell(network, layer, figure, said, words, own, why, checker.place(key))
 
 
 def printed(checker: Checker, node: Marked | None, around: Marked) -> Printed | None:
