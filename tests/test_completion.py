@@ -117,6 +117,10 @@ def odd(tmp_path_factory):
         ("archcalc build lenet5 --format ", {"state-dict", "pt2", "onnx"}),
         ("archcalc table lenet5 --format=j", {"--format=json"}),
         ("archcalc explain lenet5 -f c", set()),
+        ("archcalc reproduce lenet5 --source cou", {"course notes 002"}),
+        ("archcalc reproduce lenet5 --source 'course notes 002,", {
+            "course notes 002, section 4.1.2"
+        }),
         ("archcalc profile lenet5 --device c", {"cpu", "cuda"}),
         ("archcalc compare lenet5 alexnet --device ", {"cpu", "cuda", "mps"}),
     ],

@@ -535,8 +535,100 @@ def test_command(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a paper, Table 1\n" in text
     assert "another (single crop)" in text
     assert "4 figures: 2 match, 1 differs, 1 quoted; 1 problem" in text
-    assert "[1] a | reason" in text
+    assert "    why: a | reason\n" in text
     assert "PROBLEM: a reason for a difference that is not there" in text
+
+
+def test_reasons_stand_in_the_row_or_in_notes(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below their figure in at most two lines, and in one where several have it; else in notes."""
+    reasons = ["short", "words " * 20, "words " * 50]
+    entries = "published:\n  - source: a paper\n    layers:\n"
+    entries += f"      C1: {{params: {{printed: 1, why: {reasons[0]}}}"
+    entries += f", neurons: {{printed: 1, why: {reasons[1]}}}"
+    entries += f", depth: {{printed: 2, why: {reasons[2]}}}}}\n"
+    entries += "      C3: {params: {printed: 1, why: WHY}, neurons: {printed: 1, why: WHY}}\n"
+    spec.write_text(SPEC + entries.replace("WHY", "shared " * 15), encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "80")
+    text = CliRunner().invoke(app, ["reproduce", str(spec)]).output
+    lines = text.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    at = lines.index("    why: short")
+    assert lines[at - 1].split() == ["small", "C1", "params", "1", "156", "differs"]
+    assert lines[at + 1].split()[:3] == ["small", "C1", "neurons"]
+    assert lines[at + 2].startswith("    why: words words")
+    assert lines[at + 3].startswith("      words")
+    assert [line.split()[-1] for line in lines[at + 4 : at + 7]] == ["[1]", "[2]", "[2]"]
+    assert sum(line.startswith(("[1] words", "[2] shared")) for line in lines) == 2
+
+
+def test_conventions_used_are_explained(spec: Path) -> None:
+    entries = """published:
+  - source: a paper
+    convention: [1024s, truncated]
+    layers: {C1: {params: 0.1K}, C3: {params: 2.3K}}
+"""
+    spec.write_text(SPEC + entries, encoding="utf-8")
+    text = CliRunner().invoke(app, ["reproduce", str(spec)]).output
+    assert "1024s: 1 K = 1024, 1 M = 1024 x 1024.\n" in text
+    assert "truncated: cut off after the printed places, not rounded.\n" in text
+    assert "rounded-up" not in text
+
+
+@pytest.mark.parametrize("format_name", ["terminal", "markdown", "latex", "csv", "json"])
+def test_only_what_differs(spec: Path, format_name: str) -> None:
+    """Without figures that are reproduced or quoted; a wrong entry is shown all the same."""
+    code, text = run(spec, "--differs", "-f", format_name)
+    assert code == 1  # the entry with a reason for no difference
+    assert "122,304" in text.replace("\\allowbreak{}", "") or "122304" in text
+    assert "18.6K" in text
+    assert "156" not in text
+    assert "70" not in text.replace("70%", "70") or "top1" not in text
+    if format_name not in ("csv", "json"):
+        assert "1 of 4 figures differ; 1 problem." in text
+
+
+@pytest.mark.parametrize("format_name", ["terminal", "markdown", "latex", "csv", "json"])
+@pytest.mark.parametrize("text", ["Table 1", "PAPER, table"])
+def test_only_sources_that_contain_a_text(spec: Path, format_name: str, text: str) -> None:
+    code, found = run(spec, "--source", text, "-f", format_name)
+    assert code == 0  # the wrong entry stands elsewhere
+    assert "connections" in found
+    assert "18.6K" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a papper", "did you mean a paper?"),
+        ("zzz", "there are a paper; another"),
+        ("", "there are a paper; another"),
+    ],
+)
+def test_a_source_that_is_not_there(spec: Path, text: str, hint: str) -> None:
+    spec.write_text(SPEC + ENTRIES, encoding="utf-8")
+    ran = command.run("reproduce", str(spec), "--source", text)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--source: expected text that a source of" in ran.err
+    assert f"received '{text}'; {hint}" in ran.err
+
+
+def test_what_differs_in_all_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures of each network that differ in the sources asked for, then the numbers."""
+    monkeypatch.setattr(library, "shipped", lambda: str(tmp_path))
+    for name, printed in (("small", 156), ("large", 1)):
+        text = SPEC.replace("small", name)
+        entry = f"{{params: {{printed: {printed}{', why: wrong' * (printed == 1)}}}}}"
+        text += f"published:\n  - {{source: a paper, layers: {{C1: {entry}}}}}\n"
+        text += "  - {source: other, layers: {C1: {params: {printed: 2, why: no}}}}\n"
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    ran = command.run("reproduce", "--all", "--differs", "--source", "paper")
+    assert ran.code == 0
+    figures, _, numbers = ran.out.partition("Network")
+    assert "large: printed and computed" in figures
+    assert "small" not in figures
+    assert "why: wrong" in figures
+    rows = [line.split()[:5] for line in numbers.splitlines()[2:5]]
+    assert rows[:2] == [["large", "1", "0", "0", "1"], ["small", "1", "1", "0", "0"]]
 
 
 def test_command_for_machines(spec: Path) -> None:

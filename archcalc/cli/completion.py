@@ -188,6 +188,21 @@ def countings(before: Before, word: str) -> Iterator[Choice]:
     yield from map(Choice, COUNTINGS)
 
 
+def sources(before: Before, word: str) -> Iterator[Choice]:
+    """Papers and documents that print figures of the networks named; after a comma their parts."""
+    from archcalc.spec import library
+
+    every = library.networks(before.specs(), printed=True)
+    names = {spec.name for spec in before.found()}
+    asked = [spec for spec in every if spec.name in names or not names]
+    printed = [table.source for spec in asked for table in spec.published]
+    printed += [claim.source for spec in asked for claim in spec.claims]
+    whole = "," in word
+    yield from map(
+        Choice, dict.fromkeys(one if whole else one.partition(",")[0] for one in printed)
+    )
+
+
 def tools(before: Before, word: str) -> Iterator[Choice]:
     """Other counters."""
     from archcalc.analysis.tools import TOOLS
@@ -221,6 +236,7 @@ COMPLETERS: dict[str, Callable[[Before, str], Iterable[Choice]]] = {
     "format_name": formats,
     "dtype": dtypes,
     "counting": countings,
+    "source": sources,
     "tools": tools,
     "optimizer": optimizers,
     "device": devices,

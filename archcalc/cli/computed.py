@@ -41,6 +41,7 @@ from archcalc.cli.streams import (
     progress_bar,
     progress_of_writing,
     start_torch,
+    table_width,
     terminal_width,
     write,
     write_tables,
@@ -235,6 +236,16 @@ def reproduce(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All networks, in numbers.")] = False,
+    differs: Annotated[
+        bool, typer.Option("--differs", help="Only figures that differ, with the reasons.")
+    ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", metavar="TEXT",
+            help="Only sources that contain this text, such as 'Table 1'.",
+        ),
+    ] = None,
     specs: SpecsOption = None,
     format_name: FormatOption = None,
     output: OutputOption = None,
@@ -253,7 +264,10 @@ def reproduce(
         found = {name: judged(name, specs=specs or (), on_error=errors) for name in asked}
     else:
         found = reproduce_all(specs=specs or (), on_error=errors)
-    write_tables(verdicts.tables(found, every, chosen), chosen, output, exact=True)
+    if source is not None:
+        found = verdicts.of_source(found, source)
+    tables = verdicts.tables(found, every, chosen, differs, table_width(output))
+    write_tables(tables, chosen, output, exact=True)
     errors.exit()
     if any(one.problem for some in found.values() for one in some):
         raise typer.Exit(1)
@@ -325,7 +339,11 @@ def compare(
         how = how_long(precision, budget, warmup)
         rows, code = _measured(rows, (device, dtype, threads, channels_last, compiled, *how))
     tables = [comparison(rows, keys, sort, chosen, exact=exact)]
-    together = None if chosen in ("csv", "json") else printed_together(printed)
+    together = (
+        None
+        if chosen in ("csv", "json")
+        else printed_together(printed, chosen, table_width(output))
+    )
     write_tables(tables + ([together] if together else []), chosen, output, exact)
     if code:
         raise typer.Exit(code)

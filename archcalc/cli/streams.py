@@ -199,6 +199,13 @@ def terminal_width(output: str | None) -> int | None:
     return shutil.get_terminal_size().columns
 
 
+def table_width(output: str | None) -> int:
+    """The columns that a table may take, be it at a terminal or elsewhere."""
+    from archcalc.report.terminal import text_width
+
+    return text_width(None if output else sys.stdout)
+
+
 @contextmanager
 def progress_bar(what: str, count: int) -> Iterator[Callable[[float], None]]:
     """A bar on a terminal's stderr, told how many (parts) of `count` are done."""

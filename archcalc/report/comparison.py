@@ -181,7 +181,11 @@ def _default(rows: Sequence[Compared]) -> Iterator[str]:
         yield from MEASURED
 
 
-def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
+def printed_together(
+    printed: Sequence[Sequence[Verdict]],
+    format: str = "terminal",  # noqa: A002
+    width: int = 80,
+) -> Table | None:
     """What the tables print that have costs of several of the networks; None if none has."""
     networks = dict.fromkeys(map(tuple, printed))  # a network named twice is one
     own = [[one for one in each if one.figure in ("params", "mult_adds")] for each in networks]
@@ -193,7 +197,7 @@ def printed_together(printed: Sequence[Sequence[Verdict]]) -> Table | None:
     found = list(dict.fromkeys(cells))
     if not found:
         return None
-    return cell_table("printed side by side", found)._replace(title="As tables print them")
+    return cell_table("", found, format, width)._replace(title="As tables print them")
 
 
 def _figure(key: str) -> _Figure:

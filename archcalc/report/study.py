@@ -121,7 +121,7 @@ def _network(analysis: Analysis, verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield from writers.to_markdown(table._replace(title=""), exact=True)
     if verdicts:
         yield "\n### Printed figures\n\n"
-        printed = cell_table(analysis.label, verdicts)
+        printed = cell_table(analysis.label, verdicts, "markdown")
         yield from writers.to_markdown(printed._replace(title=""), exact=True)
 
 

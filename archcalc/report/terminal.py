@@ -129,7 +129,7 @@ def _block_lines(cells: Cells, block: Block, width: int) -> Iterator[list[Styled
 
 def _style(line: Line) -> str:
     if line.heads:
-        return "bold cyan"
+        return getattr(line.row, "style", "bold cyan")
     costs = getattr(line.row, "costs", None)
     if costs is None:
         return ""

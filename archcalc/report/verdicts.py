@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
-from archcalc.errors import one_line
+from archcalc.errors import SettingError, did_you_mean, one_line, received
+from archcalc.printed import CONVENTIONS
 from archcalc.report.columns import Column
 from archcalc.report.figures import percent, rounded
+from archcalc.report.fitting import wrapped
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table
+from archcalc.report.terminal import cell_width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from archcalc.analysis.published import Verdict
 
@@ -25,39 +29,134 @@ class Heading(NamedTuple):
     name: str
 
 
-def tables(found: dict[str, list[Verdict]], every: bool, format: str) -> list[Table]:  # noqa: A002
-    """A table a network, or one in numbers for all; for machines one line a figure."""
+class Reason(NamedTuple):
+    """A line below a figure that says why it differs."""
+
+    name: str
+    style: str = "dim"
+
+
+def of_source(found: dict[str, list[Verdict]], text: str) -> dict[str, list[Verdict]]:
+    """The verdicts on sources that contain a text; networks without any are left out.
+
+    Raises SettingError where no source contains it.
+    """
+    wanted = text.casefold().strip()
+    chosen = {
+        name: some
+        for name, verdicts in found.items()
+        if (some := [one for one in verdicts if wanted and wanted in one.source.casefold()])
+    }
+    if chosen:
+        return chosen
+    sources = list(dict.fromkeys(one.source for some in found.values() for one in some))
+    where = next(iter(found)) if len(found) == 1 else "these networks"
+    raise SettingError(
+        f"--source: expected text that a source of {where} contains, received {received(text)}",
+        hint=_near(text, sources),
+    )
+
+
+def _near(text: str, sources: Sequence[str]) -> str | None:
+    """Sources that are called alike, or some of those there are."""
+    papers = list(dict.fromkeys(source.partition(",")[0] for source in sources))
+    if not papers:
+        return None
+    more = f" and {len(papers) - 5} more" if len(papers) > 5 else ""
+    near = did_you_mean(text, papers) or did_you_mean(text, sources)
+    return near or f"there are {'; '.join(papers[:5])}{more}"
+
+
+def tables(
+    found: dict[str, list[Verdict]],
+    every: bool,
+    format: str,  # noqa: A002
+    differs: bool = False,
+    width: int = 80,
+) -> list[Table]:
+    """A table a network, or one in numbers for all; for machines one line a figure.
+
+    `differs` leaves out figures that are reproduced or quoted, unless their entry has a problem;
+    of all networks it shows these figures above the numbers. `width` is that of the terminal.
+    """
     if format in ("csv", "json"):
-        return [flat_table([one for verdicts in found.values() for one in verdicts])]
+        flat = [one for verdicts in found.values() for one in verdicts]
+        return [flat_table(_differing(flat) if differs else flat)]
     if not every:
-        return [cell_table(name, verdicts) for name, verdicts in found.items()]
-    wrong = {name: [one for one in verdicts if one.problem] for name, verdicts in found.items()}
-    problems = [cell_table(name, verdicts) for name, verdicts in wrong.items() if verdicts]
-    return [*problems, summary(found)]
+        return [
+            cell_table(name, verdicts, format, width, differs) for name, verdicts in found.items()
+        ]
+    picked = _differing if differs else _problematic
+    some = [
+        cell_table(name, verdicts if differs else picked(verdicts), format, width, differs)
+        for name, verdicts in found.items()
+        if picked(verdicts)
+    ]
+    return [*some, summary(found)]
 
 
-def cell_table(name: str, verdicts: Sequence[Verdict]) -> Table:
+def _differing(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    return [one for one in verdicts if one.kind == DIFFERS or one.problem]
+
+
+def _problematic(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    return [one for one in verdicts if one.problem]
+
+
+def cell_table(
+    name: str,
+    verdicts: Sequence[Verdict],
+    format: str = "terminal",  # noqa: A002
+    width: int = 80,
+    differs: bool = False,
+) -> Table:
     """Every printed figure with what is computed and the verdict, below where it is printed.
 
-    Reasons stand as numbered notes below the table.
+    A reason stands in a column of its own; on a terminal of `width` cells below its figure if two
+    lines hold it, else in a numbered note below the table, as is a reason of two lines that several
+    figures have. `differs` shows differing figures alone.
     """
-    reasons: dict[str, int] = {}
-    for one in verdicts:
-        for reason in _reasons(one):
-            reasons.setdefault(reason, len(reasons) + 1)
-    columns = (
+    shown_verdicts = _differing(verdicts) if differs else verdicts
+    reasons = Counter(one.why for one in shown_verdicts if one.why)
+    on_terminal = format == "terminal"
+    below = {why for why, count in reasons.items() if on_terminal and _fits(why, count, width)}
+    apart = [why for why in reasons if on_terminal and why not in below]
+    numbers = {why: i for i, why in enumerate(apart, 1)}
+    columns = [
         _column("name", "Of", "text", lambda one: one.name)._replace(fit="wrap"),
         _column("figure", "Figure", "text", _figure_name),
         _column("printed", "Printed", "label", lambda one: one.printed),
         _column("computed", "Computed", "label", lambda one: shown(one.computed, one.printed)),
-        _column("verdict", "Verdict", "text", lambda one: _verdict(one, reasons)),
-    )
-    notes = [f"{one.source}: {one.note}" for one in verdicts if one.note]
-    notes += [f"[{number}] {reason}" for reason, number in reasons.items()]
+        _column("verdict", "Verdict", "text", lambda one: _verdict(one, numbers)),
+    ]
+    if reasons and not on_terminal:
+        columns.append(_column("why", "Why", "text", lambda one: one.why))
+    said = [f"{one.source}: {one.note}" for one in shown_verdicts if one.note]
+    said += [f"[{number}] {why}" for why, number in numbers.items()]
     title = f"{name}: printed and computed"
-    caption = (_counted(verdicts), *map(one_line, dict.fromkeys(notes)))
-    lines = tuple(_lines(verdicts, f"{name} "))
-    return Table(columns, lines, None, title, caption, False, _document(verdicts))
+    counted = _counted_differing(verdicts) if differs else _counted(verdicts)
+    caption = (counted, *_legend(shown_verdicts), *map(one_line, dict.fromkeys(said)))
+    lines = tuple(_lines(shown_verdicts, f"{name} ", below))
+    return Table(tuple(columns), lines, None, title, caption, False, _document(shown_verdicts))
+
+
+_LEVEL = 2  # of a reason below its figure
+
+
+def _because(why: str) -> str:
+    return f"why: {one_line(why)}"
+
+
+def _fits(why: str, figures: int, width: int) -> bool:
+    """Whether a reason for so many figures stands below each of them."""
+    lines = wrapped("  " * _LEVEL + _because(why), width, cell_width)
+    return len(lines) <= (2 if figures == 1 else 1)
+
+
+def _legend(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The meaning of each convention by which a figure matches."""
+    for word in dict.fromkeys(word for one in verdicts for word in one.conventions):
+        yield f"{word}: {CONVENTIONS[word]}."
 
 
 def flat_table(verdicts: Sequence[Verdict]) -> Table:
@@ -83,7 +182,7 @@ def summary(found: dict[str, list[Verdict]]) -> Table:
     lines = tuple(Line(row, 0, row.name, False) for row in rows)
     every = [one for verdicts in found.values() for one in verdicts]
     caption = (
-        "Differs: with a reason, which 'archcalc reproduce NETWORK' tells.",
+        "Differs: with a reason, which 'archcalc reproduce NETWORK --differs' tells.",
         "Problem: a difference without one, or a reason without a difference.",
     )
     return Table(columns, lines, None, "", caption, False, _document(every))
@@ -111,11 +210,14 @@ class _Summary(NamedTuple):
 
 
 def _column(key: str, heading: str, style: str, get: Callable[[Any], Any]) -> Column:
-    return Column(key, heading, style, lambda row: "" if isinstance(row, Heading) else get(row), "")
+    def value(row: Any) -> Any:
+        return "" if isinstance(row, (Heading, Reason)) else get(row)
+
+    return Column(key, heading, style, value, "")
 
 
-def _lines(verdicts: Sequence[Verdict], prefix: str) -> Iterator[Line]:
-    """The figures in their order, a heading where the source changes.
+def _lines(verdicts: Sequence[Verdict], prefix: str, below: Container[str]) -> Iterator[Line]:
+    """The figures in their order, a heading where the source changes, reasons of `below` below.
 
     Layers of the network that the table is about are named without it, which is the `prefix`.
     """
@@ -126,20 +228,29 @@ def _lines(verdicts: Sequence[Verdict], prefix: str) -> Iterator[Line]:
             source = where
             yield Line(Heading(where), 0, where, True)
         yield Line(one, 1, one.name.removeprefix(prefix), False)
+        if one.why and one.why in below:
+            text = _because(one.why)
+            yield Line(Reason(text), _LEVEL, text, True)
 
 
 def _figure_name(one: Verdict) -> str:
     return "claim" if one.is_claim else one.figure
 
 
-def _verdict(one: Verdict, reasons: dict[str, int]) -> str:
-    text = one.kind if one.kind != CONVENTION else f"match ({', '.join(one.conventions)})"
-    text += "".join(f" [{reasons[reason]}]" for reason in _reasons(one))
+def _verdict(one: Verdict, notes: Mapping[str, int]) -> str:
+    text = one.kind if one.kind != CONVENTION else f"match {', '.join(one.conventions)}"
+    text += f" [{notes[one.why]}]" if one.why in notes else ""
     return text + (f"  PROBLEM: {one.problem}" if one.problem else "")
 
 
-def _reasons(one: Verdict) -> list[str]:
-    return [one.why] if one.why else []
+def _counted_differing(verdicts: Sequence[Verdict]) -> str:
+    row = _Summary("", verdicts)
+    problems = f"; {_problems(row.problems)}" if row.problems else ""
+    return f"{row.count(DIFFERS)} of {len(verdicts)} figures differ{problems}."
+
+
+def _problems(count: int) -> str:
+    return f"{count} problem{'s' * (count != 1)}"
 
 
 def _counted(verdicts: Sequence[Verdict]) -> str:
@@ -147,8 +258,7 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
         return "Its spec has no printed figures."
     row = _Summary("", verdicts)
     parts = [f"{count} {kind}" for kind in _HEADINGS if (count := row.count(kind))]
-    many = "s" * (row.problems != 1)
-    problems = f"; {row.problems} problem{many}" if row.problems else ""
+    problems = f"; {_problems(row.problems)}" if row.problems else ""
     return f"{len(verdicts)} figures: {', '.join(parts)}{problems}."
 
 
