@@ -561,6 +561,16 @@ def test_reasons_stand_in_the_row_or_in_notes(spec: Path, monkeypatch: pytest.Mo
     assert sum(line.startswith(("[1] words", "[2] shared")) for line in lines) == 2
 
 
+@pytest.mark.parametrize("network", ["googlenet", "mobilenet"])
+def test_reports_fit_80_columns(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one piece: every row has its verdict beside it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = command.run("reproduce", network).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split() == ["Of", "Figure", "Printed", "Computed", "Verdict"]
+    assert sum("Verdict" in line.split() for line in lines) == 1
+
+
 def test_conventions_used_are_explained(spec: Path) -> None:
     entries = """published:
   - source: a paper

@@ -12,10 +12,9 @@ from archcalc.errors import SettingError, did_you_mean, one_line, received
 from archcalc.printed import CONVENTIONS
 from archcalc.report.columns import Column
 from archcalc.report.figures import percent, rounded
-from archcalc.report.fitting import wrapped
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table
-from archcalc.report.terminal import cell_width
+from archcalc.report.wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -136,11 +135,12 @@ def cell_table(
     title = f"{name}: printed and computed"
     counted = _counted_differing(verdicts) if differs else _counted(verdicts)
     caption = (counted, *_legend(shown_verdicts), *map(one_line, dict.fromkeys(said)))
-    lines = tuple(_lines(shown_verdicts, f"{name} ", below))
+    lines = tuple(_lines(shown_verdicts, name, below))
     return Table(tuple(columns), lines, None, title, caption, False, _document(shown_verdicts))
 
 
 _LEVEL = 2  # of a reason below its figure
+_LONGEST_KEY = 12  # cells that a figure's key takes in one piece
 
 
 def _because(why: str) -> str:
@@ -149,7 +149,7 @@ def _because(why: str) -> str:
 
 def _fits(why: str, figures: int, width: int) -> bool:
     """Whether a reason for so many figures stands below each of them."""
-    lines = wrapped("  " * _LEVEL + _because(why), width, cell_width)
+    lines = wrapped("  " * _LEVEL + _because(why), width)
     return len(lines) <= (2 if figures == 1 else 1)
 
 
@@ -216,10 +216,11 @@ def _column(key: str, heading: str, style: str, get: Callable[[Any], Any]) -> Co
     return Column(key, heading, style, value, "")
 
 
-def _lines(verdicts: Sequence[Verdict], prefix: str, below: Container[str]) -> Iterator[Line]:
+def _lines(verdicts: Sequence[Verdict], network: str, below: Container[str]) -> Iterator[Line]:
     """The figures in their order, a heading where the source changes, reasons of `below` below.
 
-    Layers of the network that the table is about are named without it, which is the `prefix`.
+    Layers of the network that the table is about are named without it, settings of it as in specs:
+    `@alpha=0.5`.
     """
     source = None
     for one in verdicts:
@@ -227,14 +228,25 @@ def _lines(verdicts: Sequence[Verdict], prefix: str, below: Container[str]) -> I
         if where != source:
             source = where
             yield Line(Heading(where), 0, where, True)
-        yield Line(one, 1, one.name.removeprefix(prefix), False)
+        yield Line(one, 1, _short_name(one, network), False)
         if one.why and one.why in below:
             text = _because(one.why)
             yield Line(Reason(text), _LEVEL, text, True)
 
 
+def _short_name(one: Verdict, network: str) -> str:
+    """What a figure is of, in a table about `network`; several settings can be broken apart."""
+    name = one.name.removeprefix(f"{network} ")
+    if name.startswith(f"{network}@"):
+        name = name.removeprefix(network)
+    return name if one.is_claim else ", ".join(name.split(","))
+
+
 def _figure_name(one: Verdict) -> str:
-    return "claim" if one.is_claim else one.figure
+    """The figure's key; a long one as words, so that it can be broken: receptive field."""
+    if one.is_claim:
+        return "claim"
+    return one.figure if len(one.figure) <= _LONGEST_KEY else one.figure.replace("_", " ")
 
 
 def _verdict(one: Verdict, notes: Mapping[str, int]) -> str:
