@@ -562,10 +562,9 @@ def test_reasons_stand_in_the_row_or_in_notes(spec: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("network", ["googlenet", "mobilenet"])
-def test_reports_fit_80_columns(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_fit_80_columns(network: str) -> None:
     """In one piece: every row has its verdict beside it."""
-    monkeypatch.setenv("COLUMNS", "80")
-    lines = command.run("reproduce", network).out.splitlines()
+    lines = command.run("reproduce", network, COLUMNS="80").out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[2].split() == ["Of", "Figure", "Printed", "Computed", "Verdict"]
     assert sum("Verdict" in line.split() for line in lines) == 1
