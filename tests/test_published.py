@@ -235,6 +235,19 @@ def test_a_cell_that_counts_unlike_its_column_says_why(spec: Path) -> None:
         assert (first.kind, first.problem) == (CONVENTION, problem)
 
 
+def test_false_arithmetic_is_a_problem(spec: Path) -> None:
+    """In a reason, in a note, and in what a claim that matches says."""
+    verdict = one(spec, "{C1: {params: {printed: 157, why: '6*25 + 6 = 157'}}}")
+    assert verdict.problem == "arithmetic that is false: 6*25 + 6 = 157"
+    verdict = one(spec, "{C1: {params: 156}}", "    note: it has 6*25 + 6 = 157\n")
+    assert verdict.problem == "arithmetic that is false: 6*25 + 6 = 157"
+    claim = "claims: [{source: a, says: 1 + 1 = 3 maps, where: {a: small C1 channels}, "
+    [verdict] = judged(spec, claim + "is: a, printed: 6}]\n")
+    assert verdict.problem == "arithmetic that is false, and yet it matches: 1 + 1 = 3"
+    [verdict] = judged(spec, claim + "is: a, printed: 3, why: there are six}]\n")
+    assert verdict.problem == ""
+
+
 def test_accuracy_is_quoted(spec: Path) -> None:
     entries = """published:
   - source: a paper

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from archcalc.analysis import reasons
 from archcalc.analysis.conventions import (
     CONVENTION,
     DIFFERS,
@@ -209,6 +210,9 @@ def _of_cell(
             judged = _cell_judged(cell, resolve)
             kind, value = judged.verdict()
             problem = columns.problem(cell, table, kind) if columns else ""
+        problem = problem or reasons.problem(cell.why, cell.printed, value)
+        if cell is table.cells[0]:
+            problem = problem or reasons.problem(table.note)
     except ArchcalcError as error:
         raise _placed(error, cell.place) from None
     used = cell.conventions if kind == CONVENTION else ()
@@ -313,6 +317,9 @@ def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
     except ArchcalcError as error:
         raise _placed(error, claim.place) from None
     problem = _reasoned(kind, claim.why) if needed else UNNEEDED
+    problem = problem or reasons.problem(claim.why, claim.printed, value)
+    if not problem and kind != DIFFERS and (wrong := next(reasons.false_equations(claim.says), "")):
+        problem = f"arithmetic that is false, and yet it matches: {wrong}"
     networks = dict.fromkeys(figure.network for figure in claim.where.values())
     used = claim.conventions if kind == CONVENTION else ()
     return Verdict(
