@@ -1,0 +1,130 @@
+"""The ledger of the source documents: sentences, lines, and the claims that they name."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archcalc import api
+from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, Verdict
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+NOTES = "course notes 002, section "
+
+
+@pytest.fixture(scope="module")
+def ledger() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ledger", ROOT / "docs" / "ledger.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TEXT = """1、C1 层是一个卷积层
+- 使用卷积。共有 96 个卷积核。每层都有偏置
+All layers of **VGG-16** are deep.
+"""
+
+
+def test_sentences_are_counted_where_there_is_a_number_or_a_quantifier(ledger: ModuleType) -> None:
+    assert [(one.text, one.counted) for one in ledger.sentences(TEXT)] == [
+        ("C1 层是一个卷积层", True),
+        ("使用卷积。", False),
+        ("共有 96 个卷积核。", True),
+        ("每层都有偏置", True),
+        ("All layers of VGG-16 are deep.", True),
+    ]
+
+
+def lines(ledger: ModuleType, *begins: tuple[str, int]) -> object:
+    told = tuple(ledger.Line("1", begin, count, (), "opinion", "") for begin, count in begins)
+    return ledger.Ledger("002", "", "", "", told)
+
+
+@pytest.mark.parametrize(
+    ("begins", "missing", "stray"),
+    [
+        ((("C1 层", 1), ("共有 96", 2), ("All layers", 1)), [], []),
+        ((("C1 层", 1), ("使用卷积", 0), ("共有", 1), ("每层", 1), ("All", 1)), [], []),
+        ((("C1 层", 1), ("每层", 2)), ["共有 96 个卷积核。"], []),
+        ((("C1 层", 4), ("C1 层", 1)), [], ["1: C1 层"]),
+    ],
+)
+def test_every_counted_sentence_has_a_line(
+    ledger: ModuleType, begins: tuple[tuple[str, int], ...], missing: list[str], stray: list[str]
+) -> None:
+    assert ledger.unmatched(lines(ledger, *begins), TEXT) == (missing, stray)
+
+
+@pytest.mark.slow  # it judges all that papers print
+def test_ledger_and_claims_agree(ledger: ModuleType) -> None:
+    told = ledger.ledgers()
+    assert len({one.document for one in told}) == len(told)
+    assert [problem for one in told for problem in ledger.problems(one)] == []
+
+
+# What chapter 4 of the notes (document 002) says, judged on all that it speaks of.
+
+VERDICTS = [
+    (
+        "lenet5",
+        "4.1.2",
+        "each layer contains trainable parameters",
+        DIFFERS,
+    ),  # the output's are fixed
+    ("lenet5", "4.1.2", "... and each feature map several neurons", DIFFERS),  # C5's have one each
+    ("lenet5", "4.1.3", "sparse connections", MATCH),
+    ("alexnet", "4.2.2", "the first layer's 96 kernels correspond to 96 biases", MATCH),
+    ("alexnet", "4.2.2", "the first layer's 96 kernels correspond to 256 biases", DIFFERS),
+    ("alexnet", "4.2.2", "after the operation of the third layer the size of the kernels", DIFFERS),
+    ("alexnet", "4.2.2", "each GPU has 13x13x128 kernels in the fifth layer", DIFFERS),
+    ("alexnet", "4.5", "in a CNN most parameters are in the fully", DIFFERS),  # not in LeNet-5
+    ("vgg", "4.4", "the whole network uses kernels of the same size", DIFFERS),  # C has 1x1
+    ("vgg", "4.4", "... and max pools of the same size", MATCH),
+    ("googlenet", "4.6.2", "the further on, the larger", MATCH),
+    ("googlenet", "4.6.2", "so with more layers the share", DIFFERS),  # Table 1: 62.5% to 50%
+    ("modules-reduction", "4.6.2", "they are reduced about 4 times", MATCH),  # 3.92
+]
+
+
+@pytest.fixture(scope="module")
+def claims() -> dict[str, list[Verdict]]:
+    specs = sorted({spec for spec, *_ in VERDICTS})
+    return {spec: api.reproduce(ROOT / "specs" / f"{spec}.yaml") for spec in specs}
+
+
+@pytest.mark.parametrize(("spec", "section", "begins", "kind"), VERDICTS)
+def test_what_the_notes_say(
+    claims: dict[str, list[Verdict]], spec: str, section: str, begins: str, kind: str
+) -> None:
+    kinds = {
+        verdict.kind
+        for verdict in claims[spec]
+        if verdict.source == NOTES + section and verdict.figure.startswith(begins)
+    }
+    assert kinds == {kind}
+
+
+def test_rows_that_the_notes_lost_of_vggs_table(claims: dict[str, list[Verdict]]) -> None:
+    """Their table has eight rows of convolutions under each column; columns B to E have more."""
+    kinds = {
+        verdict.network: verdict.kind
+        for verdict in claims["vgg"]
+        if verdict.source == f"{NOTES}4.4, rows of the table" and verdict.figure == "weight_layers"
+    }
+    assert kinds == {
+        "vgg11": CONVENTION,
+        "vgg11-lrn": CONVENTION,
+        "vgg13": DIFFERS,
+        "vgg16-1x1": DIFFERS,
+        "vgg16": DIFFERS,
+        "vgg19": DIFFERS,
+    }
