@@ -243,7 +243,7 @@ def _columns(one: _Figure, rows: Sequence[Compared], exact: bool) -> Iterator[Co
     if column.key == "latency":
         yield Column("latency_interval", "± 95%", "label", _interval, "")
     if one.column.key in WITH_RATIO:
-        heading = "of first" if len(rows) > 2 else f"of {rows[0].name}"
+        heading = "of first" if len(rows) > 2 or len(rows[0].name) > 16 else f"of {rows[0].name}"
         yield Column(f"{column.key}_ratio", heading, "label", _ratio_text(one, rows[0]), "")
 
 

@@ -9,7 +9,7 @@ from archcalc.errors import one_line
 from archcalc.ops.base import AXIS_WORDS
 from archcalc.report.figures import rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.wrapping import cell_width
+from archcalc.report.wrapping import cell_width, wrapped
 from archcalc.report.writers import escaped, json_pieces, latex
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _fitted(one: Explanation, width: int) -> Iterator[str]:
 def _lines(one: Explanation, layout: _Layout) -> Iterator[str]:
     yield from layout.text(f"{one.name}: {one.title}, {one.shapes}")
     if one.place:
-        yield f"  declared at {one.place}"
+        yield from layout.text(f"  declared at {one.place}")
     yield ""
     yield from layout.equations([(d.quantity, _equation(d)) for d in merged(one.derivations)])
     for path in one.paths:
@@ -155,7 +155,7 @@ class _Layout:
         if self.width is None or cell_width(text) <= self.width:
             return [text]
         own = len(text) - len(text.lstrip())
-        return wrapped(text.strip(), self.width, own, max(own, indent))
+        return _wrapped(text.strip(), self.width, own, max(own, indent))
 
     def equations(self, rows: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
         """Quantities, and beside them what they equal: the longest quantities stand above it."""
@@ -164,7 +164,7 @@ class _Layout:
             column = min(column, self.width // 3)
         for quantity, parts in rows:
             line = f"  {quantity:<{column}}  {' = '.join(parts)}"
-            if self.width is None or (len(quantity) <= column and len(line) <= self.width):
+            if self.width is None or (len(quantity) <= column and cell_width(line) <= self.width):
                 yield line
                 continue
             lines = [f"  {quantity:<{column}}  {parts[0]}"]
@@ -173,7 +173,7 @@ class _Layout:
                 lines = [f"{'':{column + 4}}{parts[0]}"]
             for part in parts[1:]:
                 longer = f"{lines[-1]} = {part}"
-                if len(longer) <= self.width:
+                if cell_width(longer) <= self.width:
                     lines[-1] = longer
                 else:
                     lines.append(f"{'':{column + 4}}= {part}")
@@ -181,13 +181,19 @@ class _Layout:
                 yield from self._broken(line, column + 4)
 
     def _broken(self, line: str, indent: int) -> Iterator[str]:
-        """A line of an equation in several, each but the first begun by its operator."""
+        """A line of an equation in several, each but the first begun by its operator.
+
+        Where a product is too long to stand beside the quantity, it stands below.
+        """
         assert self.width is not None
-        if len(line) <= self.width:
+        if cell_width(line) <= self.width:
             yield line
             return
         head, rest = line[:indent], line[indent:]
-        for text in wrapped(rest, self.width, indent, indent + 2):
+        if max(map(cell_width, rest.split())) > self.width - indent - 4:
+            yield from self.text(head.rstrip()) if head.strip() else ()
+            head, indent = "", 4
+        for text in _wrapped(rest, self.width, indent, indent + 2):
             yield head + text[indent:] if head else text
             head = ""
 
@@ -195,10 +201,13 @@ class _Layout:
         """Rows in columns; where that is too wide, the first cell above the others."""
         if not rows:
             return
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        widths = [max(map(cell_width, column)) for column in zip(*rows, strict=True)]
         above = self.width is not None and 4 + sum(widths) + 2 * len(widths) - 2 > self.width
         for row in rows:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            cells = [
+                cell + " " * (width - cell_width(cell))
+                for cell, width in zip(row, widths, strict=True)
+            ]
             if not above:
                 yield ("    " + "  ".join(cells)).rstrip()
                 continue
@@ -206,19 +215,10 @@ class _Layout:
             yield from self._broken(f"      {'  '.join(cells[1:])}".rstrip(), 6)
 
 
-def wrapped(text: str, width: int, indent: int, further: int) -> list[str]:
+def _wrapped(text: str, width: int, indent: int, further: int) -> list[str]:
     """Text in lines broken before its operators, or elsewhere between words."""
-    import textwrap
-
     bound = re.sub(r" ([-+=]) ", " \\1\u00a0", text)
-    lines = textwrap.wrap(
-        bound,
-        max(width, further + 20),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = wrapped(" " * indent + bound, width, hang=further - indent)
     return [line.replace("\u00a0", " ") for line in lines]
 
 

@@ -44,7 +44,8 @@ def is_plain(text: str) -> bool:
 def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
     """A text on as many lines as it needs, those after the first `hang` cells further in.
 
-    A word that is longer than a line stays whole, unless there is a slash to break it behind.
+    A word that is longer than a line stays whole, unless there is a slash to break it behind, or
+    the sign between two factors.
     """
     if cell_width(text) <= width:
         return [text]
@@ -70,12 +71,12 @@ def pieces(text: str, width: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def _parts(word: str, width: int) -> list[str]:
-    """A long word in parts that end with a slash; Chinese characters are words by themselves."""
+    """A long word in parts that end with `/` or `*`; each Chinese character is a word by itself."""
     if len(word) * 2 <= width or cell_width(word) <= width:
         return [word] * bool(word)
     if cell_width(word) > len(word):
         return list(word)
-    return re.findall(r"[^/]*/+(?=.)|[^/]+/*$|/+$", word) or [word]
+    return re.findall(r"[^/*]*[/*]+(?=.)|[^/*]+[/*]*$|[/*]+$", word) or [word]
 
 
 def cut(text: str, width: int, sign: str, *, at_end: bool) -> str:
