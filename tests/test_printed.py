@@ -96,6 +96,8 @@ def test_what_is_no_figure(text: str) -> None:
         (Fraction(5551, 10_000), "55%", (), False),
         (20, "19..35", (), True),
         (36, "19..35", (), False),
+        (Fraction(4608, 521), "8..9", (), True),  # 8.84
+        (Fraction(4608, 521), "9..10", (), False),
         (4_999_999, "<5MB", (), True),
         (5_000_000, "<5MB", (), False),
         (101, ">100", (), True),

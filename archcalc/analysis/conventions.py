@@ -47,7 +47,7 @@ def _close(value: Fraction, printed: Printed, conventions: tuple[str, ...]) -> b
     if printed.kind == "above":
         return value > low
     if printed.kind == "range":
-        return low - unit / 2 <= value <= printed.high + unit / 2
+        return low <= value <= printed.high
     if printed.kind == "fraction":
         return value != 0 and abs(1 / value - low) <= unit / 2
     if "truncated" in conventions:
