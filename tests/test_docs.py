@@ -148,6 +148,7 @@ LINKED = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+    *(f"docs/documents/{path.name}" for path in sorted((ROOT / "docs/documents").glob("*.md"))),
     "benchmarks/README.md",
 )
 

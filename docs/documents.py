@@ -1,0 +1,503 @@
+"""Writes docs/documents/NNN.md: what each source document claims, in its order, and what is so.
+
+python docs/documents.py            writes the pages
+python docs/documents.py --check    exit code 1 where a page on disk says something else
+
+The order is that of docs/ledger/, the verdicts are those of the specs, and the equations are those
+of `archcalc explain`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections import Counter
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import ledger
+
+from archcalc import api
+from archcalc.analysis.explain import explain
+from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
+from archcalc.analysis.published import verdicts as judged
+from archcalc.errors import ArchcalcError
+from archcalc.printed import CONVENTIONS, QUOTED
+from archcalc.report import explanations
+from archcalc.report.figures import rounded
+from archcalc.report.verdicts import shown
+from archcalc.report.writers import escaped
+from archcalc.spec import library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from fractions import Fraction
+
+    from archcalc.analysis.explain import Derivation, Explanation
+    from archcalc.analysis.published import Verdict
+    from archcalc.printed import Claim
+
+PAGES = Path(__file__).resolve().parent / "documents"
+SOURCE = "course notes"
+ROWS = 4  # so many figures of one sentence stand in a table
+LONG = 160  # characters of an equation that are shown whole
+FIGURES_SHOWN = 8  # figures of a claim that are shown one by one
+
+HOW_TO_READ = """This page goes through the document in its order. The first words of a sentence, in the original,
+say where it stands; then comes each figure or claim in it, and what becomes of it: it *matches*
+what follows from the architecture, it matches *by a convention*, or it *differs*, and then the
+reason is given. Accuracies are *quoted*: they were measured, and are not computed here. The
+equation, with its numbers put in, and the command that derives it end each item.
+
+The page is written from the specs and the ledger by `python docs/documents.py`.
+"""  # noqa: E501
+
+SAID = {MATCH: "matches", CONVENTION: "matches", DIFFERS: "differs", QUOTE: "quoted"}
+
+# The derivations that a figure is found in, by the beginning of what they derive.
+QUANTITIES = {
+    "params": "params",
+    "buffers": "buffers",
+    "mult_adds": "Mult-Adds",
+    "flops": "FLOPs",
+    "connections": "connections",
+    "neurons": "neurons",
+    "depth": "depth",
+    "output": "output",
+    "channels": "output channels",
+    "receptive_field": "receptive field size",
+    "rf_stride": "receptive field stride",
+    "rf_start": "receptive field start",
+    "output_elements": "output elements",
+    "output_bytes": "output bytes",
+    "weight_bytes": "weight bytes",
+}
+SIZES = ("output elements", "output bytes")  # which are no dimension of an output
+OF_PATHS = frozenset({
+    "paths", "bodies", "path_low", "path_high", "path_mean", "expected_bodies", "expected_depth",
+    "expected_mult_adds",
+})  # fmt: skip
+
+
+class Passage(NamedTuple):
+    """A sentence or table of a document, and the verdicts on it that no earlier one has."""
+
+    section: str
+    begins: str
+    verdicts: list[Verdict]
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by its document's number."""
+    known = {one.document: one for one in ledger.ledgers()}
+    numbers = {
+        verdict.source.removeprefix(f"{SOURCE} ")[:3]
+        for verdicts in ledger.verdicts().values()
+        for verdict in verdicts
+        if verdict.source.startswith(f"{SOURCE} ")
+    }
+    return {
+        number: _page(known.get(number, ledger.Ledger(number, "", "", "", ())))
+        for number in sorted(numbers | known.keys())
+    }
+
+
+def title(document: ledger.Ledger) -> str:
+    """The document's number and its title in the original and translated."""
+    name = f"Course notes {document.document}"
+    translated = f" ({document.english})" if document.english else ""
+    return f"{name}: {document.title}{translated}" if document.title else name
+
+
+def of_document(number: str) -> list[Verdict]:
+    """All verdicts on a document."""
+    start = f"{SOURCE} {number},"
+    return [
+        verdict
+        for verdicts in ledger.verdicts().values()
+        for verdict in verdicts
+        if verdict.source.startswith(start)
+    ]
+
+
+# The order of a document.
+
+
+def passages(document: ledger.Ledger) -> Iterator[Passage]:
+    """The document's passages in its order; what no line of the ledger names comes last."""
+    done: set[int] = set()
+    for line in document.lines:
+        named = [verdict for claim in line.claims for verdict in ledger.judged(document, claim)]
+        new = [one for one in named if id(one) not in done]
+        new = list({id(one): one for one in new}.values())
+        done |= {id(one) for one in new}
+        if new:
+            yield Passage(line.section, line.begins, new)
+    left = [one for one in of_document(document.document) if id(one) not in done]
+    left.sort(key=lambda one: _section_key(_section(one)))
+    for section, verdicts in groupby(left, _section):
+        yield Passage(section, "", list(verdicts))
+
+
+def _section(verdict: Verdict) -> str:
+    """Where in the document a verdict's source stands."""
+    return verdict.source.partition(", ")[2].removeprefix("section ")
+
+
+def _section_key(section: str) -> tuple[Any, ...]:
+    """Sections by their numbers, those of 4.10 after those of 4.9."""
+    found = re.search(r"\d+(?:\.\d+)*", section)
+    words = section[: found.start()] if found else section
+    return words.removeprefix("sections "), [int(n) for n in found[0].split(".")] if found else []
+
+
+# A page.
+
+
+def _page(document: ledger.Ledger) -> str:
+    return "\n".join(_lines(document)).rstrip() + "\n"
+
+
+def _lines(document: ledger.Ledger) -> Iterator[str]:
+    verdicts = of_document(document.document)
+    yield f"# {escaped(title(document))}"
+    yield ""
+    if document.about:
+        yield document.about.strip()
+        yield ""
+    yield HOW_TO_READ
+    yield _counted(verdicts)
+    yield ""
+    yield from _coverage(document)
+    ordered = list(passages(document))
+    yield from _errors(ordered)
+    told: set[str] = set()
+    for section, group in groupby(ordered, lambda passage: passage.section):
+        yield ""
+        yield f"## {_heading(section)}"
+        for passage in group:
+            yield from _passage(passage, told)
+
+
+def _heading(section: str) -> str:
+    return f"Section {section}" if re.match(r"\d", section) else escaped(section) or "Elsewhere"
+
+
+def _counted(verdicts: Sequence[Verdict]) -> str:
+    kinds = Counter(one.kind for one in verdicts)
+    return (
+        f"**{len(verdicts)} figures and claims: {kinds[MATCH]} match, {kinds[CONVENTION]} match "
+        f"by a convention, {kinds[DIFFERS]} differ, {kinds[QUOTE]} are quoted.**"
+    )
+
+
+def _coverage(document: ledger.Ledger) -> Iterator[str]:
+    """How many sentences the verdicts cover, and why there are none on the others."""
+    covered = sum(line.sentences for line in document.lines if line.claims)
+    reasons = Counter(dict.fromkeys(ledger.REASONS, 0))
+    for line in document.lines:
+        reasons[line.why] += line.sentences
+    others = ", ".join(f"{reasons[word]} {word}" for word in ledger.REASONS if reasons[word])
+    if covered:
+        yield (
+            f"{covered} sentences with a number or a quantifier are judged; the ledger says of the "
+            f"others why they are not ({others or 'there are none'})."
+        )
+        yield ""
+
+
+def _errors(ordered: Sequence[Passage]) -> Iterator[str]:
+    """What differs, at a glance."""
+    rows = [
+        (passage.section, verdict)
+        for passage in ordered
+        for verdict in passage.verdicts
+        if verdict.kind == DIFFERS
+    ]
+    if not rows:
+        return
+    yield "## What differs"
+    yield ""
+    yield "| Section | The document | Printed | Computed | Why |"
+    yield "| :--- | :--- | ---: | ---: | :--- |"
+    for section, one in rows:
+        printed = "" if one.printed == "true" else one.printed
+        value = "it is not so" if not printed else shown(one.computed, one.printed)
+        texts = (section, _subject(one), printed, value, one.why)
+        yield f"| {' | '.join(map(escaped, texts))} |"
+
+
+def _passage(passage: Passage, told: set[str]) -> Iterator[str]:
+    """A passage's verdicts; `told` are the notes that earlier ones have."""
+    yield ""
+    if passage.begins:
+        yield f"“{escaped(passage.begins)} …”"
+        yield ""
+    notes = dict.fromkeys(one.note for one in passage.verdicts if one.note)
+    for note in (note for note in notes if note not in told):
+        told.add(note)
+        yield f"{escaped(note)}\n"
+    cells = [one for one in passage.verdicts if not one.is_claim]
+    if len(cells) >= ROWS:
+        yield from _table(cells)
+        yield ""
+        yield from _items(one for one in passage.verdicts if one.is_claim)
+    else:
+        yield from _items(passage.verdicts)
+
+
+def _subject(verdict: Verdict) -> str:
+    return verdict.figure if verdict.is_claim else f"{verdict.name}, {verdict.figure}"
+
+
+def _judgement(verdict: Verdict) -> str:
+    """The verdict in words, with what is computed and the conventions that it takes."""
+    text = SAID[verdict.kind]
+    if verdict.conventions:
+        text += f" by {', '.join(verdict.conventions)}"
+    value = shown(verdict.computed, verdict.printed)
+    if verdict.printed in ("true", "false"):
+        return f"{text}: {'it is so' if verdict.computed else 'it is not so'}"
+    return text + (f": computed {value}" if verdict.kind != QUOTE else "")
+
+
+def _items(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """One verdict after another, each with its equations, its reason and its commands."""
+    for one in verdicts:
+        lines = "\\\n  ".join(_item(one))
+        yield f"- {lines}"
+
+
+def _item(one: Verdict) -> Iterator[str]:
+    figure = "" if one.printed == "true" else f": {escaped(one.printed)}"
+    protocol = f" ({escaped(one.protocol)})" if one.protocol else ""
+    yield f"{escaped(_subject(one))}{figure}{protocol}. **{_first_up(_judgement(one))}.**"
+    if one.why:
+        yield f"Why: {escaped(one.why)}."
+    for word in one.conventions:
+        yield f"{word}: {CONVENTIONS[word]}."
+    for equation in equations(one):
+        yield f"`{equation}`"
+    yield f"Derived by {', '.join(f'`{command}`' for command in commands(one))}."
+
+
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _table(cells: Sequence[Verdict]) -> Iterator[str]:
+    """Many figures of one passage, a row each."""
+    with_reasons = any(one.why for one in cells)
+    more = " Why |" if with_reasons else ""
+    yield f"| Of | Figure | Printed | Verdict | Equation |{more}"
+    yield f"| :--- | :--- | ---: | :--- | :--- |{' :--- |' * with_reasons}"
+    for one in cells:
+        texts = [one.name, one.figure, one.printed, _judgement(one)]
+        row = [*map(escaped, texts), "; ".join(f"`{text}`" for text in equations(one))]
+        row += [escaped(one.why)] * with_reasons
+        yield f"| {' | '.join(row)} |"
+    yield ""
+    for word in dict.fromkeys(word for one in cells for word in one.conventions):
+        yield f"{word}: {CONVENTIONS[word]}.  "
+    every = list(dict.fromkeys(command for one in cells for command in commands(one)))
+    rest = f", and so on for the other {len(every) - 3}" if len(every) > 3 else ""
+    yield f"Derived by {', '.join(f'`{command}`' for command in every[:3])}{rest}."
+
+
+# Where a number comes from.
+
+
+def commands(verdict: Verdict) -> list[str]:
+    """The commands whose output holds what a verdict rests on."""
+    if verdict.is_claim:
+        figures = [(one.network, one.layer, one.figure) for one in _figures(verdict)]
+    else:
+        figures = [(verdict.network, verdict.layer, verdict.figure)]
+    lines = dict.fromkeys(_command(*one) for one in figures if one[2] not in QUOTED)
+    if not lines:
+        name = verdict.network.partition(",")[0] or ledger_name(verdict)
+        return [f'archcalc reproduce {shlex.quote(name)} --source "{verdict.source}"']
+    return list(lines)[:4]
+
+
+def ledger_name(verdict: Verdict) -> str:
+    """The name of the spec that a claim about no network stands in."""
+    return Path(verdict.place.file).stem
+
+
+def _command(network: str, layer: str, figure: str) -> str:
+    name = shlex.quote(network)
+    if figure in OF_PATHS:
+        return f"archcalc paths {name}"
+    if figure == "weight_layers":
+        return f"archcalc table {name}"
+    return f"archcalc explain {name} {shlex.quote(layer or analysis_of(network).totals.name)}"
+
+
+def equations(verdict: Verdict) -> list[str]:
+    """How what is computed comes about, with numbers put in."""
+    if verdict.kind == QUOTE:
+        return []
+    if verdict.is_claim:
+        return _of_claim(verdict)
+    try:
+        found = list(_of_cell(verdict))
+    except ArchcalcError:
+        return []
+    return [_shortened(text) for text in found]
+
+
+def _of_cell(verdict: Verdict) -> Iterator[str]:
+    start = QUANTITIES.get(verdict.figure)
+    explained = _explained(verdict.network, verdict.layer)
+    if verdict.figure in ("input", "output"):
+        yield explained.shapes
+    if start is None:
+        return
+    wanted = [
+        one
+        for one in explained.derivations
+        if one.quantity.startswith(start) and (one.quantity not in SIZES or one.quantity == start)
+    ]
+    for one in explanations.merged(wanted):
+        if one.text != str(one.value):
+            yield f"{one.quantity}: {_equation(one)}"
+
+
+def _equation(one: Derivation) -> str:
+    value = explanations.number(one.value)
+    numbers = f"{explanations.grouped(one.text)} = {value}"
+    whole = f"{one.symbols} = {numbers}"
+    is_plain = one.symbols == one.text or one.symbols.isidentifier()
+    return numbers if is_plain or len(whole) > LONG else whole
+
+
+def _shortened(text: str) -> str:
+    """A sum of many terms by its first and last ones."""
+    if len(text) <= LONG:
+        return text
+    head, _, value = text.rpartition(" = ")
+    terms = head.split(" + ")
+    if len(terms) < 5:
+        return text
+    return f"{' + '.join(terms[:2])} + ... + {terms[-1]} = {value} ({len(terms)} terms)"
+
+
+@cache
+def analysis_of(network: str) -> Any:
+    """The analysis of a network at its settings."""
+    return api.analyze(network)
+
+
+@cache
+def _explained(network: str, layer: str) -> Explanation:
+    analysis = analysis_of(network)
+    return next(explain(analysis, layer or analysis.totals.name))
+
+
+# Claims: what their letters stand for is heard while they are judged once more.
+
+
+class Heard(NamedTuple):
+    """A claim with the numbers of its figures, by letter, that its verdict rests on."""
+
+    claim: Claim
+    labels: dict[str, str]
+    numbers: dict[str, Any]
+
+
+class _Named(NamedTuple):
+    network: str
+    layer: str
+    figure: str
+
+
+@cache
+def heard() -> dict[Any, Heard]:
+    """All claims of the documents, by their place."""
+    every = library.networks(printed=True)
+    resolvers = api._resolver((), every)  # noqa: SLF001, nothing else needs it
+    found = {}
+    for spec in {spec.file: spec for spec in every if spec.claims}.values():
+        resolve = resolvers(spec)
+        for claim in spec.claims:
+            if claim.source.startswith(SOURCE):
+                found[claim.place] = _heard(claim, resolve, spec.published)
+    return found
+
+
+def _heard(claim: Claim, resolve: Callable[[str], Any], tables: Any) -> Heard:
+    told: list[tuple[Any, dict[str, Any]]] = []
+
+    def relation(numbers: dict[str, Any]) -> Any:
+        value = claim.relation(numbers)
+        told.append((value, numbers))
+        return value
+
+    [verdict] = judged((), [claim._replace(relation=relation)], resolve, tables)
+    numbers = next((numbers for value, numbers in told if value == verdict.computed), {})
+    labels = {letter: resolve(figure.network).label for letter, figure in claim.where.items()}
+    return Heard(claim, labels, numbers)
+
+
+def _figures(verdict: Verdict) -> list[_Named]:
+    """The figures that a claim compares."""
+    one = heard()[verdict.place]
+    return [
+        _Named(one.labels[letter], figure.layer, figure.figure)
+        for letter, figure in one.claim.where.items()
+    ]
+
+
+def _of_claim(verdict: Verdict) -> list[str]:
+    """What the claim's letters are, and its relation with numbers put in."""
+    one = heard()[verdict.place]
+    relation: Any = one.claim.relation
+    text = _text(relation.term)
+    if not text or not one.numbers:
+        return [f"{text} = {shown(verdict.computed)}"] * bool(text)
+    lines = [
+        f"{letter} = {' '.join(filter(None, named))} = {_number(one.numbers[letter])}"
+        for (letter, named) in zip(one.claim.where, _figures(verdict), strict=True)
+    ]
+    if len(lines) > FIGURES_SHOWN:
+        rest = len(lines) - FIGURES_SHOWN + 1
+        lines = [*lines[: FIGURES_SHOWN - 1], f"and {rest} more, to {lines[-1]}"]
+    if text in one.numbers:
+        return ["; ".join(lines)]
+    put_in = re.sub(
+        r"[A-Za-z_]\w*",
+        lambda word: _number(one.numbers[word[0]], "") if word[0] in one.numbers else word[0],
+        text,
+    )
+    value = shown(verdict.computed)
+    whole = f"{text}: {put_in} = {value}"
+    return ["; ".join(lines), whole if len(whole) <= 3 * LONG else f"{text} = {value}"]
+
+
+def _text(term: Any) -> str:
+    """The relation as it is written; empty where it is no expression."""
+    return str(term.expression.text) if term.expression is not None else ""
+
+
+def _number(value: Fraction | int, grouping: str = ",") -> str:
+    if isinstance(value, int) or value.denominator == 1:
+        return f"{int(value):{grouping}}"
+    return rounded(float(value), ".4g")
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    texts = {PAGES / f"{number}.md": text for number, text in pages().items()}
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(any(not p.is_file() or p.read_text("utf-8") != t for p, t in texts.items()))
+    PAGES.mkdir(exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""docs/documents/: a page for each source document, in its order, with what derives each number."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from command import good
+
+from archcalc.analysis.published import DIFFERS, MATCH, QUOTE
+from archcalc.report.verdicts import shown
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+
+import documents
+import ledger
+
+NUMBERS = ("000", "001", "002", "003", "004")
+EXPLAINED = {"params", "mult_adds", "connections", "neurons", "receptive_field", "depth"}
+
+
+def of_document(number):
+    known = {one.document: one for one in ledger.ledgers()}
+    return known.get(number, ledger.Ledger(number, "", "", "", ()))
+
+
+@pytest.mark.slow
+def test_pages_are_current():
+    texts = documents.pages()
+    assert tuple(texts) == NUMBERS
+    assert sorted(path.stem for path in documents.PAGES.glob("*.md")) == list(NUMBERS)
+    for number, text in texts.items():
+        path = documents.PAGES / f"{number}.md"
+        assert path.read_text(encoding="utf-8") == text, "run python docs/documents.py"
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_each_verdict_stands_once_on_its_page(number):
+    """In order of the ledger, then what it does not name."""
+    document = of_document(number)
+    ordered = [one for passage in documents.passages(document) for one in passage.verdicts]
+    assert Counter(map(id, ordered)) == Counter(map(id, documents.of_document(number)))
+    begins = [one.begins for one in documents.passages(document)]
+    of_ledger = [one for one in begins if one]
+    lines = iter([line.begins for line in document.lines])
+    assert all(one in lines for one in of_ledger), "in the same order"
+    assert not any(begins[len(of_ledger) :])
+
+
+def test_a_claim_is_shown_with_its_numbers():
+    """138,357,544 parameters are torchvision's VGG-16's, 60,965,224 those of Caffe's AlexNet."""
+    [verdict] = [
+        one for one in documents.of_document("004") if one.figure.startswith("VGG effectively")
+    ]
+    assert documents.equations(verdict) == [
+        "v = vgg16 params = 138,357,544; a = alexnet params = 60,965,224",
+        "v < a: 138357544 < 60965224 = false",
+    ]
+    assert documents.commands(verdict) == [
+        "archcalc explain vgg16 vgg16", "archcalc explain alexnet alexnet",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["000", "002"])
+def test_commands_print_what_they_derive(number):
+    """Every sixtieth figure that is computed as printed, and every sixtieth claim."""
+    every = documents.of_document(number)
+    cells = [one for one in every if one.kind == MATCH and one.figure in EXPLAINED]
+    for one in cells[::60]:
+        [line] = documents.commands(one)
+        value = re.escape(shown(one.computed))
+        assert re.search(rf"\b{value}\b", good(*shlex.split(line)[1:])), line
+    claims = [one for one in every if one.is_claim and one.kind != QUOTE]
+    for one in claims[::60]:
+        for line in documents.commands(one):
+            assert good(*shlex.split(line)[1:])
+
+
+@pytest.mark.slow
+def test_each_claim_has_its_numbers():
+    for number in NUMBERS:
+        for one in documents.of_document(number):
+            heard = documents.heard()[one.place] if one.is_claim else None
+            assert heard is None or heard.claim.where.keys() == heard.numbers.keys(), one.figure
+
+
+@pytest.mark.slow
+def test_equations_end_with_what_is_computed():
+    for number in NUMBERS:
+        for one in documents.of_document(number):
+            if one.kind == MATCH and one.figure in EXPLAINED - {"depth"}:
+                for equation in documents.equations(one):
+                    value = re.sub(r" \(\d+ terms\)$", "", equation).rpartition(" = ")[2]
+                    assert value == shown(one.computed), (one.name, equation)
+
+
+@pytest.mark.slow
+def test_what_differs_stands_at_the_top():
+    for number, text in documents.pages().items():
+        _, _, table = text.partition("## What differs\n")
+        rows = table.partition("\n## ")[0].strip().split("\n")[2:]
+        kinds = [one.kind for one in documents.of_document(number)]
+        assert len(rows) == kinds.count(DIFFERS)
