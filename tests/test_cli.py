@@ -329,6 +329,31 @@ def test_a_broken_spec_is_reported_and_the_others_are_shown(command: str) -> Non
     assert "unfit" not in ran.out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["table", "lenet5", "--depth", "9" * 5000], "'--depth' / '-d': '999"),
+        (["9" * 5000], "No such command '999"),
+        (["--" + "9" * 5000], "No such option: --999"),
+        (["table", "--" + "9" * 5000], "No such option: --999"),
+        (["x\x1b[31m"], "No such command 'x\\x1b[31m'"),
+        (["table", "lenet5", "--top", "\x1b[31m"], "'\\x1b[31m' is not a valid int"),
+    ],
+    ids=range(6),
+)
+def test_usage_errors_are_short_and_printable(arguments: list[str], said: str) -> None:
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert len(ran.err) < 300
+    assert "\x1b" not in ran.err
+
+
+def test_a_column_asked_for_twice_keeps_its_key() -> None:
+    text = good("table", "lenet5", "-c", "params,name,params", "-f", "csv")
+    assert text.splitlines()[:2] == ["params,name", "156,C1"]
+
+
 # show, schema, validate.
 
 

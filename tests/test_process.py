@@ -238,6 +238,11 @@ def test_stderr_changes_no_exit_code(tmp_path: Path, closing: str, command: str,
     assert os.listdir(tmp_path) == ["a.csv"] * (code == 0)
 
 
+def test_help_that_nobody_reads_to_the_end(tmp_path: Path) -> None:
+    line = "archcalc --help | true; exit ${PIPESTATUS[0]}"
+    assert shell(line, tmp_path) == (0, "", "")
+
+
 @FULL
 def test_both_streams_full(tmp_path: Path) -> None:
     assert shell("archcalc table lenet5 > /dev/full 2> /dev/full", tmp_path) == (2, "", "")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
-from typing import Annotated, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -26,13 +28,24 @@ from archcalc.cli.computed import (
     validate,
 )
 from archcalc.cli.streams import close_stdout, complain, notes_on_stderr, prepare_streams, stdout
-from archcalc.errors import ArchcalcError, OutputError
+from archcalc.errors import ArchcalcError, OutputError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCRIPTS = ("--show-completion", "--install-completion")
 
 
 class Commands(TyperGroup):
     """The commands by name; a word of other tools gets the command that does that."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _short_messages():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _short_messages():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.commands and not ctx.resilient_parsing:
@@ -41,6 +54,19 @@ class Commands(TyperGroup):
             if hint := words.said("COMMANDS", args[0], self.commands):
                 ctx.fail(f"No such command '{args[0]}': {hint}.")
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _short_messages() -> Iterator[None]:
+    """Errors of usage repeat no more than the beginning of a long word, and only what prints."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if hasattr(error, "format_message") and isinstance(message, str):
+            short = re.sub(r"(\S{57})\S{4,}?('?\.?)(?=\s|$)", r"\1...\2", message)
+            error.message = printable(short)  # type: ignore[attr-defined]
+        raise
 
 
 app = typer.Typer(
@@ -128,5 +154,6 @@ def _run() -> str | int | None:
     try:
         app(prog_name="archcalc")
     except SystemExit as done:
-        return done.code
+        # Typer puts a wrapper around a stream that nobody reads to the end, as of `--help | head`.
+        return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else done.code
     return 0

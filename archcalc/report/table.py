@@ -94,7 +94,8 @@ class Table(NamedTuple):
     @property
     def heads(self) -> list[str]:
         """How programs find the columns: by key, or by heading where several have one key."""
-        keys = [column.key for column in self.columns]
+        columns = dict.fromkeys((column.key, column.heading) for column in self.columns)
+        keys = [key for key, _ in columns]
         return [one.heading if keys.count(one.key) > 1 else one.key for one in self.columns]
 
     def to_pandas(self) -> Any:
