@@ -225,6 +225,25 @@ def test_an_interruption_of_several_processes_prints_what_was_finished(tmp_path:
     pytest.fail("processes are left")
 
 
+# The end of a process.
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_what_pytorch_made_is_taken_apart_at_the_end(tmp_path: Path, imported: bool) -> None:
+    """Else Triton, which comes with PyTorch for CUDA, tells of leaks on stderr at every end."""
+    program = f"""
+import atexit, gc, sys, types
+sys.modules |= {{"torch": types.ModuleType("torch")}} if {imported} else {{}}
+atexit.register(lambda: print(gc.get_freeze_count() > 0, file=sys.stderr))
+sys.argv = ["archcalc", "table", "lenet5"]
+from archcalc.__main__ import main
+main()
+"""
+    process = started(sys.executable, "-c", program, cwd=tmp_path)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, f"{not imported}\n")
+
+
 # Streams.
 
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
