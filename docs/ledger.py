@@ -87,14 +87,8 @@ class Ledger(NamedTuple):
 
 @cache
 def ledgers() -> tuple[Ledger, ...]:
-    """All ledgers, in order of the documents; files 002.yaml and 002-b.yaml are one ledger."""
-    files: dict[str, list[Ledger]] = {}
-    for path in sorted(LEDGER.glob("*.yaml"), key=lambda path: path.stem):
-        files.setdefault(path.stem[:3], []).append(_read(path))
-    return tuple(
-        parts[0]._replace(lines=tuple(line for part in parts for line in part.lines))
-        for parts in files.values()
-    )
+    """All ledgers, in order of the documents."""
+    return tuple(_read(path) for path in sorted(LEDGER.glob("*.yaml")))
 
 
 def _read(path: Path) -> Ledger:
@@ -110,8 +104,7 @@ def _read(path: Path) -> Ledger:
         )
         for line in data.get("sentences") or ()
     )
-    title, english, about = (data.get(key, "") for key in ("title", "english", "about"))
-    return Ledger(path.stem[:3], title, english, about, lines)
+    return Ledger(path.stem, data["title"], data["english"], data.get("about", ""), lines)
 
 
 # Sentences.
