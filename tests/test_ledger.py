@@ -95,9 +95,43 @@ VERDICTS = [
 ]
 
 
+# What documents 001, 003 and 004 say; `source` is what follows "course notes ".
+
+OTHERS = [
+    ("alexnet", "001, section 2.1", "a fully connected layer is connected with all", DIFFERS),
+    (
+        "alexnet",
+        "001, section 3.2.1",
+        "AlexNet's top-5 error on ImageNet is 5.9%",
+        DIFFERS,
+    ),  # 15.3%
+    ("alexnet", "001, section 5.3.2.1", "six networks", DIFFERS),  # its table has seven
+    ("alexnet", "001, section 5.3.2.1", "all others are worse than AlexNet and VGG", DIFFERS),
+    ("alexnet", "001, section 5.3.1.2, ImageNet", "fine-tuned, AlexNet-TL surpasses", DIFFERS),
+    ("vgg", "001, section 5.3.2.2, ImageNet", "fine-tuned, VGG-TL surpasses", DIFFERS),
+    ("vgg", "001, section 5.3.2", "VGG is ahead of AlexNet", MATCH),
+    ("vgg", "001, section 3.2.2", "VGG has few parameters", DIFFERS),  # the most of the seven
+    ("googlenet", "001, section 3.2.3", "GoogLeNet's top-5 error", MATCH),  # 7.62%
+    ("alexnet", "003, AlexNet, section 2.3", "normalization lowers the top-1", DIFFERS),  # 1.4%
+    ("alexnet", "003, AlexNet, section 2.3", "n = 5", MATCH),
+    ("alexnet", "003, AlexNet, section 2.3", "the sum over n neighboring", DIFFERS),
+    ("vgg", "003, VGG", "all convolutional layers use small kernels of 3x3", DIFFERS),  # C: 1x1
+    ("vgg", "003, VGG", "deeper and wider, the computation grows", DIFFERS),
+    ("vgg", "003, VGG", "all hidden layers have ReLU", MATCH),
+    ("resnet", "003, ResNet", "all three sorts of shortcuts are better", MATCH),
+    ("resnet-cifar", "003, ResNet", "the ResNet of 1202 layers", DIFFERS),  # 110, not 101
+    ("modules-residual", "003, ResNet", "the left unit of Figure 5", MATCH),  # 231M and 218M
+    ("vgg", "004, section 2.2", "VGG has a max pool behind each", DIFFERS),
+    ("googlenet", "004, section 2.3", "an Inception module has four branches", MATCH),
+    ("googlenet", "004, section 2.3", "each branch has kernels", DIFFERS),
+    ("resnet", "004, section 2.4", "ResNet takes the same computation", DIFFERS),
+    ("densenet", "004, section 2.5", "each dense layer consists of", DIFFERS),
+]
+
+
 @pytest.fixture(scope="module")
 def claims() -> dict[str, list[Verdict]]:
-    specs = sorted({spec for spec, *_ in VERDICTS})
+    specs = sorted({spec for spec, *_ in VERDICTS + OTHERS})
     return {spec: api.reproduce(ROOT / "specs" / f"{spec}.yaml") for spec in specs}
 
 
@@ -111,6 +145,28 @@ def test_what_the_notes_say(
         if verdict.source == NOTES + section and verdict.figure.startswith(begins)
     }
     assert kinds == {kind}
+
+
+@pytest.mark.parametrize(("spec", "source", "begins", "kind"), OTHERS)
+def test_what_other_notes_say(
+    claims: dict[str, list[Verdict]], spec: str, source: str, begins: str, kind: str
+) -> None:
+    kinds = {
+        verdict.kind
+        for verdict in claims[spec]
+        if verdict.source == f"course notes {source}" and verdict.figure.startswith(begins)
+    }
+    assert kinds == {kind}
+
+
+def test_each_fully_connected_layer_is_judged(claims: dict[str, list[Verdict]]) -> None:
+    """4096 in each, say the notes; the third has 1000."""
+    kinds = {
+        verdict.layer: verdict.kind
+        for verdict in claims["alexnet"]
+        if verdict.source == "course notes 003, AlexNet, section 2.5" and verdict.layer[:2] == "fc"
+    }
+    assert kinds == {"fc6": MATCH, "fc7": MATCH, "fc8": DIFFERS}
 
 
 def test_rows_that_the_notes_lost_of_vggs_table(claims: dict[str, list[Verdict]]) -> None:
