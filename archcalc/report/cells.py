@@ -124,7 +124,7 @@ class Cells:
             fit = self.table.columns[i].fitted
             if cell_width(text) <= width:
                 parts.append([text])
-            elif fit == "wrap":
+            elif fit == "wrap" and (i > 0 or _longest_piece(text, 2) <= width):
                 parts.append(wrapped(text, width, hang=2 * (i == 0)))
             elif fit in ("cut", "middle"):
                 parts.append([cut(text, width, self.signs.cut, at_end=fit == "cut")])
@@ -170,10 +170,14 @@ def _longest_piece(text: str, hang: int) -> int:
 
 def _broken(heading: str, width: int) -> list[str]:
     """A heading on as few lines as its column's width allows."""
-    if cell_width(heading) <= width:
-        return [heading]
-    words = in_words(heading)
-    return words if max(map(cell_width, words)) <= width else in_syllables(heading)
+    lines: list[str] = []
+    for word in heading.split(" "):
+        parts = [word] if cell_width(word) <= width else in_words(word)
+        parts = parts if max(map(cell_width, parts)) <= width else in_syllables(word)
+        if lines and cell_width(f"{lines[-1]} {parts[0]}") <= width:
+            lines[-1] += f" {parts.pop(0)}"
+        lines += parts
+    return lines
 
 
 def _all_padded(texts: Sequence[str], width: int, right: bool) -> list[str]:

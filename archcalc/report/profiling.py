@@ -385,7 +385,8 @@ def layer_table(one: Profiled, top: int | None = None) -> Table:
     lines = tuple(Line(row, 0, row.name, False) for row in shown)
     heading = f"{title(one.analysis)}, batch {one.analysis.batch}: time by layer"
     caption = tuple(_layer_notes(one, rows, len(shown)))
-    return Table(columns, lines, None, heading, caption, False, document([one]))
+    spare = ("gbytes", "gflops", "share", "kind", "roof")
+    return Table(columns, lines, None, heading, caption, False, document([one]), spare)
 
 
 def _slowest(rows: Sequence[_Layer], top: int | None) -> Sequence[_Layer]:
