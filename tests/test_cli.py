@@ -15,6 +15,7 @@ from zoo import EACH_NETWORK
 
 import archcalc
 from archcalc import cli, networks
+from archcalc.report.wrapping import cell_width
 from archcalc.spec import library
 
 if TYPE_CHECKING:
@@ -556,6 +557,41 @@ def test_colours_of_errors() -> None:
     ran = run("table", "lenet55", FORCE_COLOR="1")
     assert ran.err.startswith("\x1b[1;31merror:\x1b[0m ")
     assert run("table", "lenet55", FORCE_COLOR="1", NO_COLOR="1").err.startswith("error: ")
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "100", ""])
+def test_pipes_and_files_are_as_wide_as_columns_says_or_80(tmp_path: Path, columns: str) -> None:
+    width = int(columns or 80)
+    for arguments in (("table", "googlenet", "-c", "paper"), ("list", "resnet*", "-c", "all")):
+        text = good(*arguments, COLUMNS=columns)
+        assert max(map(cell_width, text.splitlines())) <= width
+        path = tmp_path / "table.txt"
+        good(*arguments, "-o", str(path), COLUMNS=columns)
+        assert path.read_text("utf-8") == text
+        assert (text.count("─\n") > 2) == (width < 96 or "all" in arguments)  # rules
+
+
+def test_a_list_has_a_line_for_each_network_and_says_that_titles_are_cut() -> None:
+    apart = good("list", COLUMNS="80").partition("Modules\n")
+    first, second = (part.partition("To fit 80 columns, Title is cut; ") for part in apart[::2])
+    assert first[1]
+    rows = [*first[0].splitlines()[2:], *second[0].splitlines()[3:]]
+    assert sorted(row.split()[0] for row in rows if row) == sorted(networks())
+    assert "To fit" not in good("list", "lenet5", COLUMNS="80")
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "resnet50", "inception-v3"])
+def test_a_card_is_as_wide_as_its_place_and_no_wider_than_80(network: str) -> None:
+    at_80 = good("show", network, COLUMNS="80")
+    assert good("show", network, COLUMNS="200") == at_80
+    for width in (40, 60):
+        text = good("show", network, COLUMNS=str(width))
+        assert max(map(len, text.splitlines())) <= width
+        assert text.split() == at_80.split() or "variants" in at_80  # names alone
+
+
+def test_a_card_of_a_network_without_variants_has_no_heading_for_them() -> None:
+    assert "variants" not in good("show", "mobilenet", COLUMNS="40")
 
 
 def test_a_real_terminal() -> None:

@@ -127,7 +127,7 @@ def check_figures(table: Table, lines: Sequence[str], where: object, *, exact: b
     """All of the first rows stand whole, as do all names that are typed into commands."""
     text = re.sub("[▏▎▍▌▋▊▉█]", "", "  \n".join(lines))
     cells = set(re.split(r"\s{2,}|\n", text))
-    left_out = named(lines, "left out")
+    left_out = named(table, lines, "left out")
     for column in table.columns:
         if column.heading in left_out:
             continue
@@ -140,7 +140,7 @@ def check_figures(table: Table, lines: Sequence[str], where: object, *, exact: b
 
 def check_notes(table: Table, lines: Sequence[str], where: object) -> None:
     """Each column is there or left out by a note, and those that were asked for are there."""
-    left_out, below = named(lines, "left out"), named(lines, "below the others")
+    left_out, below = named(table, lines, "left out"), named(table, lines, "below the others")
     spare = {column.heading for column in table.columns if column.key in table.spare}
     assert left_out <= spare, where
     heads = headings(lines)
@@ -150,7 +150,7 @@ def check_notes(table: Table, lines: Sequence[str], where: object) -> None:
         assert first or column.heading in left_out or column.heading in below, (where, column.key)
         assert later or column.heading not in below, (where, column.key)
     if any("…" in line for line in lines[: lines.index("") if "" in lines else None]):
-        assert named(lines, "cut"), where
+        assert named(table, lines, "cut"), where
 
 
 def is_headed(head: str, heading: str) -> bool:
@@ -175,12 +175,16 @@ def headings(lines: Sequence[str]) -> list[str]:
     return found
 
 
-def named(lines: Sequence[str], verb: str) -> set[str]:
+def named(table: Table, lines: Sequence[str], verb: str) -> set[str]:
     """The columns of which the note says that they are cut, left out or below."""
     text = " ".join(" ".join(lines).split())
     note = re.search(r"To fit \d+ columns, (.*?); \d+ columns have room for all\.", text)
     for part in note[1].split("; ") if note else ():
         said = re.fullmatch(rf"(.*) (?:is|are) {verb}", part)
+        many = said and re.fullmatch(r"the \d+ columns from (.*) to (.*)", said[1])
+        if many:
+            headings = [column.heading for column in table.columns]
+            return {*headings[headings.index(many[1]) : headings.index(many[2]) + 1]}
         if said:
             *some, last = said[1].split(" and ")
             return {last, *(name for each in some for name in each.split(", "))}
@@ -490,23 +494,23 @@ def test_a_comparison_is_one_table_in_80_columns() -> None:
     for table in (few, many):
         assert not any("To fit" in line for line in texts_of(table, 80, exact=False))
     lines = texts_of(few, 60, exact=False)
-    assert named(lines, "left out") == {"Weights", "Activations"}
+    assert named(few, lines, "left out") == {"Weights", "Activations"}
 
 
 def test_memory_of_three_leaves_out_the_layer_and_keeps_what_training_takes() -> None:
     memories = [Memory(analysis_of(name)) for name in ("mobilenet", "vgg16", "googlenet")]
     table = memory_table(memories, "momentum", "terminal")
     lines = texts_of(table, 80, exact=False)
-    assert named(lines, "left out") == {"At"}
+    assert named(table, lines, "left out") == {"At"}
     assert "86 columns have room for all" in " ".join(lines)
     assert "Training" in headings(lines)[0]
-    assert not named(texts_of(table, 86, exact=False), "left out")
+    assert not named(table, texts_of(table, 86, exact=False), "left out")
 
 
 def test_a_papers_table_goes_on_below() -> None:
     table = tabulate(analysis_of("googlenet"), columns=["paper"])
     lines = texts_of(table, 80, exact=False)
-    assert named(lines, "below the others") == {"pool proj", "params", "ops"}
+    assert named(table, lines, "below the others") == {"pool proj", "params", "ops"}
     assert sum(line.startswith("inception (3a) ") for line in lines) == 2
     assert len(heads(table, 95)) == 2
     assert len(heads(table, 96)) == 1

@@ -193,9 +193,8 @@ def _padded(text: str, width: int, right: bool) -> str:
 
 def _too_long(texts: Sequence[str], width: int) -> Iterator[int]:
     """The rows of which a text is wider than its column."""
-    for at, text in enumerate(texts):
-        if len(text) * 2 > width and cell_width(text) > width:
-            yield at
+    cells = len if is_plain("".join(texts)) else cell_width
+    yield from (at for at, text in enumerate(texts) if cells(text) > width)
 
 
 def total_texts(table: Table, row: Row, exact: bool) -> list[str]:

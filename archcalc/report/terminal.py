@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 80  # columns where there is no terminal
 LEAST_WIDTH = 20
+NAMED = 12  # columns that a note names one by one: more than a table of a paper has
 
 Styled = tuple[str, str]  # text and rich style
 
@@ -164,12 +165,21 @@ def _fitting_notes(
         "left out": [i for i in range(len(needs)) if i not in shown],
         "below the others": [i for block in blocks[1:] for i in block.columns if i != label],
     }
-    parts = []
-    for verb, columns in verbs.items():
-        *names, last = [table.columns[i].heading for i in columns] or [""]
-        if last:
-            several = f"{', '.join(names)} and {last} are" if names else f"{last} is"
-            parts.append(f"{several} {verb}")
+    parts = [
+        f"{_listed([table.columns[i].heading for i in columns])} {verb}"
+        for verb, columns in verbs.items()
+        if columns
+    ]
     if parts:
         room = f"{room_for_all(needs)} columns have room for all"
         yield f"To fit {width} columns, {'; '.join(parts)}; {room}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Columns in their order, as a subject with its verb; of many the first and the last."""
+    *others, last = names
+    if not others:
+        return f"{last} is"
+    if len(names) > NAMED:
+        return f"the {len(names)} columns from {names[0]} to {last} are"
+    return f"{', '.join(others)} and {last} are"
