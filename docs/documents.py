@@ -27,7 +27,7 @@ from archcalc.analysis.published import verdicts as judged
 from archcalc.errors import ArchcalcError
 from archcalc.printed import CONVENTIONS, QUOTED
 from archcalc.report import explanations
-from archcalc.report.figures import rounded
+from archcalc.report.figures import percent, rounded
 from archcalc.report.verdicts import shown
 from archcalc.report.writers import escaped
 from archcalc.spec import library
@@ -44,6 +44,7 @@ PAGES = Path(__file__).resolve().parent / "documents"
 SOURCE = "course notes"
 ROWS = 4  # so many figures of one sentence stand in a table
 LONG = 160  # characters of an equation that are shown whole
+COMMANDS = 4  # commands that are shown of an item
 FIGURES_SHOWN = 8  # figures of a claim that are shown one by one
 
 HOW_TO_READ = """This page goes through the document in its order. The first words of a sentence, in the original,
@@ -281,7 +282,7 @@ def _item(one: Verdict) -> Iterator[str]:
         yield f"{word}: {CONVENTIONS[word]}."
     for equation in equations(one):
         yield f"`{equation}`"
-    yield f"Derived by {', '.join(f'`{command}`' for command in commands(one))}."
+    yield f"{'Shown' if one.kind == QUOTE else 'Derived'} by {_told(commands(one))}."
 
 
 def _first_up(text: str) -> str:
@@ -303,8 +304,7 @@ def _table(cells: Sequence[Verdict]) -> Iterator[str]:
     for word in dict.fromkeys(word for one in cells for word in one.conventions):
         yield f"{word}: {CONVENTIONS[word]}.  "
     every = list(dict.fromkeys(command for one in cells for command in commands(one)))
-    rest = f", and so on for the other {len(every) - 3}" if len(every) > 3 else ""
-    yield f"Derived by {', '.join(f'`{command}`' for command in every[:3])}{rest}."
+    yield f"Derived by {_told(every)}."
 
 
 # Where a number comes from.
@@ -313,14 +313,20 @@ def _table(cells: Sequence[Verdict]) -> Iterator[str]:
 def commands(verdict: Verdict) -> list[str]:
     """The commands whose output holds what a verdict rests on."""
     if verdict.is_claim:
-        figures = [(one.network, one.layer, one.figure) for one in _figures(verdict)]
+        figures = _figures(verdict)
     else:
-        figures = [(verdict.network, verdict.layer, verdict.figure)]
-    lines = dict.fromkeys(_command(*one) for one in figures if one[2] not in QUOTED)
-    if not lines:
+        figures = [_Named(verdict.network, verdict.layer, verdict.figure)]
+    lines = dict.fromkeys(_command(*one) for one in figures if one.figure not in QUOTED)
+    if not lines or any(one.figure in QUOTED for one in figures):
         name = verdict.network.partition(",")[0] or ledger_name(verdict)
-        return [f'archcalc reproduce {shlex.quote(name)} --source "{verdict.source}"']
-    return list(lines)[:4]
+        lines[f'archcalc reproduce {shlex.quote(name)} --source "{verdict.source}"'] = None
+    return list(lines)
+
+
+def _told(lines: Sequence[str]) -> str:
+    """Some commands, and how many more there are."""
+    rest = f" and {len(lines) - COMMANDS} more like these" if len(lines) > COMMANDS else ""
+    return ", ".join(f"`{line}`" for line in lines[:COMMANDS]) + rest
 
 
 def ledger_name(verdict: Verdict) -> str:
@@ -460,7 +466,7 @@ def _of_claim(verdict: Verdict) -> list[str]:
     if not text or not one.numbers:
         return [f"{text} = {shown(verdict.computed)}"] * bool(text)
     lines = [
-        f"{letter} = {' '.join(filter(None, named))} = {_number(one.numbers[letter])}"
+        f"{letter} = {' '.join(filter(None, named))} = {_figure(one.numbers[letter], named.figure)}"
         for (letter, named) in zip(one.claim.where, _figures(verdict), strict=True)
     ]
     if len(lines) > FIGURES_SHOWN:
@@ -481,6 +487,11 @@ def _of_claim(verdict: Verdict) -> list[str]:
 def _text(term: Any) -> str:
     """The relation as it is written; empty where it is no expression."""
     return str(term.expression.text) if term.expression is not None else ""
+
+
+def _figure(value: Fraction | int, figure: str) -> str:
+    """A figure's number, accuracies in percent."""
+    return percent(float(value), ".4g") if figure in QUOTED else _number(value)
 
 
 def _number(value: Fraction | int, grouping: str = ",") -> str:
