@@ -313,7 +313,7 @@ def _table(cells: Sequence[Verdict]) -> Iterator[str]:
 def commands(verdict: Verdict) -> list[str]:
     """The commands whose output holds what a verdict rests on."""
     if verdict.is_claim:
-        figures = _figures(verdict)
+        figures = list(_figures(verdict).values())
     else:
         figures = [_Named(verdict.network, verdict.layer, verdict.figure)]
     lines = dict.fromkeys(_command(*one) for one in figures if one.figure not in QUOTED)
@@ -449,13 +449,16 @@ def _heard(claim: Claim, resolve: Callable[[str], Any], tables: Any) -> Heard:
     return Heard(claim, labels, numbers)
 
 
-def _figures(verdict: Verdict) -> list[_Named]:
-    """The figures that a claim compares."""
+def _figures(verdict: Verdict) -> dict[str, _Named]:
+    """The figures that a claim compares; a letter without a part in it only names its network."""
     one = heard()[verdict.place]
-    return [
-        _Named(one.labels[letter], figure.layer, figure.figure)
+    relation: Any = one.claim.relation
+    used = re.findall(r"[A-Za-z_]\w*", _text(relation.term))
+    return {
+        letter: _Named(one.labels[letter], figure.layer, figure.figure)
         for letter, figure in one.claim.where.items()
-    ]
+        if letter in used
+    }
 
 
 def _of_claim(verdict: Verdict) -> list[str]:
@@ -467,7 +470,7 @@ def _of_claim(verdict: Verdict) -> list[str]:
         return [f"{text} = {shown(verdict.computed)}"] * bool(text)
     lines = [
         f"{letter} = {' '.join(filter(None, named))} = {_figure(one.numbers[letter], named.figure)}"
-        for (letter, named) in zip(one.claim.where, _figures(verdict), strict=True)
+        for letter, named in _figures(verdict).items()
     ]
     if len(lines) > FIGURES_SHOWN:
         rest = len(lines) - FIGURES_SHOWN + 1

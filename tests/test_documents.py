@@ -83,6 +83,15 @@ def test_commands_print_what_they_derive(number):
             assert good(*shlex.split(line)[1:])
 
 
+def test_a_letter_without_a_part_in_a_claim_derives_nothing():
+    """It only says whose figure the paper prints; its depth proves nothing about an error."""
+    every = documents.of_document("003")
+    [one] = [one for one in every if one.figure.startswith("normalization lowers the top-1")]
+    assert documents.commands(one) == [
+        'archcalc reproduce alexnet --source "course notes 003, AlexNet, section 2.3"'
+    ]
+
+
 @pytest.mark.slow
 def test_each_claim_has_its_numbers():
     for number in NUMBERS:
