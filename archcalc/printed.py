@@ -24,6 +24,8 @@ COMPUTED = (
     "path_mean", "expected_bodies", "expected_depth", "expected_mult_adds",
 )  # fmt: skip
 QUOTED = ("top1", "top5", "top1_error", "top5_error", "accuracy", "error", "map")
+# An error is 100% less the accuracy that the same table prints for the same network.
+ERROR_OF = {"top1_error": "top1", "top5_error": "top5", "error": "accuracy"}
 
 # How a table counts where it does not count as archcalc does.
 CONVENTIONS = {

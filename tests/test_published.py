@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -261,6 +262,29 @@ def test_accuracy_is_quoted(spec: Path) -> None:
     found = judged(spec, entries)
     assert [verdict.kind for verdict in found] == [QUOTE, QUOTE]
     assert {verdict.protocol for verdict in found} == {"single crop"}
+
+
+def test_an_error_beside_its_accuracy_is_judged(spec: Path) -> None:
+    """It is 100% less that, in the same table of the same network; alone it is quoted."""
+    entries = """published:
+  - {source: a, network: {top1: 68.7%, top1_error: 31.3%, top5: 88.9%, top5_error: 11.2%}}
+  - {source: b, network: {top1_error: 31.4%}}
+"""
+    found = judged(spec, entries)
+    assert [verdict.kind for verdict in found] == [QUOTE, MATCH, QUOTE, DIFFERS, QUOTE]
+    assert (float(found[3].computed), found[3].problem) == (0.111, "differs without a reason")
+
+
+REFERRING = r"\b(rows? before|row above|as above|copied from|see above|ditto)\b"
+
+
+def test_reasons_stand_alone() -> None:
+    """No reason refers to another row's, nor to a paper without what the paper says."""
+    every = library.networks((), printed=True)
+    for spec in {spec.file: spec for spec in every}.values():
+        entries = [*(cell for table in spec.published for cell in table.cells), *spec.claims]
+        leaning = [entry.place for entry in entries if re.search(REFERRING, entry.why)]
+        assert not leaning
 
 
 def test_settings_and_other_networks(spec: Path) -> None:

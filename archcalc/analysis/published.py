@@ -23,7 +23,7 @@ from archcalc.analysis.conventions import (
     printing,
 )
 from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
-from archcalc.printed import QUOTED
+from archcalc.printed import ERROR_OF, QUOTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -206,7 +206,11 @@ def _of_cell(
     try:
         subject = resolve(cell.network)
         kind, value, problem = QUOTE, None, UNNEEDED if cell.own else ""
-        if cell.figure not in QUOTED:
+        accuracy = columns.accuracy(cell, table) if columns else None
+        if accuracy is not None:
+            kind, value = Judged(lambda _: 1 - accuracy, cell.printed).verdict()
+            problem = problem or _reasoned(kind, cell.why)
+        elif cell.figure not in QUOTED:
             judged = _cell_judged(cell, resolve)
             kind, value = judged.verdict()
             problem = columns.problem(cell, table, kind) if columns else ""
@@ -248,6 +252,14 @@ class _Columns:
         if alone and not cell.why:
             return UNSHARED
         return ("" if alone else _reasoned(kind, cell.why)) or self._idle(cell, table)
+
+    def accuracy(self, cell: Cell, table: Published) -> Fraction | None:
+        """The accuracy that the same entry prints of the network, where the cell is an error."""
+        figure = ERROR_OF.get(cell.figure)
+        cells = (other for one in self.tables if one.place == table.place for other in one.cells)
+        subject = (cell.network, cell.layer, figure)
+        found = (other for other in cells if (other.network, other.layer, other.figure) == subject)
+        return next((other.printed.low for other in found), None)
 
     def _refuted(self, cell: Cell, table: Published) -> str:
         """The cell of its column that is not printed as it says."""
