@@ -45,7 +45,8 @@ CONVENTIONS = {
     "channels-first": "channels before height and width",
 }
 # Those that say how a number is printed; the others say what is counted.
-PRINTING = ("truncated", "rounded-up", "1024s", "digits-1", "digits-2", "digits-3")
+ROUNDING = ("truncated", "rounded-up")
+PRINTING = (*ROUNDING, "1024s", "digits-1", "digits-2", "digits-3")
 
 _POWERS = {
     "K": 1,

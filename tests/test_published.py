@@ -227,6 +227,22 @@ def test_a_cell_is_printed_as_the_rest_of_its_column(
         validated(str(spec))
 
 
+def test_claims_of_one_source_are_rounded_alike(spec: Path) -> None:
+    """15.6 may be cut off to 15 beside 120.3 for 120, but not beside 1.95 for 2.0."""
+    claim = "  - {{source: {}, says: b, where: {{a: small C1 params}}, is: {}, printed: {}{}}}\n"
+    cut = claim.format("p", "a / 10", 15, ", convention: truncated")
+    either = claim.format("p", "a / 13 * 10 + 1 / 3", 120, "")
+    for others, problem in (
+        (either, ""),
+        (claim.format("q", "a / 80", "2.0", ""), ""),
+        (either + claim.format("p", "a / 80", "2.0", ""), "that the same source contradicts: b"),
+    ):
+        first, *_ = judged(spec, "claims:\n" + cut + others)
+        assert first.kind == CONVENTION
+        assert problem in first.problem
+        assert bool(problem) is bool(first.problem)
+
+
 def test_a_cell_that_counts_unlike_its_column_says_why(spec: Path) -> None:
     cells = "C1: {{params: {{printed: 150, convention: no-biases{}}}}}, C3: {{params: {}}}"
     for more, other, problem in (

@@ -23,7 +23,7 @@ from archcalc.analysis.conventions import (
     printing,
 )
 from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
-from archcalc.printed import ERROR_OF, QUOTED
+from archcalc.printed import ERROR_OF, QUOTED, ROUNDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -131,8 +131,9 @@ def _judges(
     for table in tables:
         for cell in table.cells:
             yield partial(_of_cell, cell, table, resolve, columns)
+    claims = tuple(claims)
     for claim in claims:
-        yield partial(_of_claim, claim, resolve, quoted)
+        yield partial(_of_claim, claim, claims, resolve, quoted)
 
 
 class _Quoted:
@@ -308,7 +309,9 @@ def _figure(subject: Subject, cell: Cell, conventions: tuple[str, ...]) -> Any:
     return _shaped(computed(row, cell.figure, conventions), cell.printed, conventions)
 
 
-def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
+def _claim_judged(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Judged:
+    """A claim beside what its relation gives."""
+
     def number(figure: Figure, conventions: tuple[str, ...]) -> Any:
         try:
             if figure.figure in QUOTED:
@@ -322,13 +325,20 @@ def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
         where = claim.where.items()
         return claim.relation({letter: number(figure, conventions) for letter, figure in where})
 
-    judged = Judged(related, claim.printed, own=claim.conventions)
+    return Judged(related, claim.printed, own=claim.conventions)
+
+
+def _of_claim(
+    claim: Claim, claims: tuple[Claim, ...], resolve: Resolve, quoted: _Quoted
+) -> Verdict:
+    judged = _claim_judged(claim, resolve, quoted)
     try:
         kind, value = judged.verdict()
-        needed = all(map(judged.needs, claim.conventions))
+        problem = "" if all(map(judged.needs, claim.conventions)) else UNNEEDED
     except ArchcalcError as error:
         raise _placed(error, claim.place) from None
-    problem = _reasoned(kind, claim.why) if needed else UNNEEDED
+    problem = problem or _rounded_otherwise(claim, claims, resolve, quoted)
+    problem = problem or _reasoned(kind, claim.why)
     problem = problem or reasons.problem(claim.why, claim.printed, value)
     if not problem and kind != DIFFERS and (wrong := next(reasons.false_equations(claim.says), "")):
         problem = f"arithmetic that is false, and yet it matches: {wrong}"
@@ -338,6 +348,19 @@ def _of_claim(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Verdict:
         ", ".join(networks), "", one_line(claim.says), claim.source, claim.url, "", "",
         claim.printed.text, value, kind, used, claim.why, problem, claim.place,
     )  # fmt: skip
+
+
+def _rounded_otherwise(
+    claim: Claim, claims: tuple[Claim, ...], resolve: Resolve, quoted: _Quoted
+) -> str:
+    """A claim of the same source that is rounded where this one is cut off, or rounded up."""
+    others = [other for other in claims if other.source == claim.source]
+    for word in set(claim.conventions) & set(ROUNDING):
+        for other in others:
+            if not _claim_judged(other, resolve, quoted).keeps(word):
+                says = one_line(other.says)
+                return f"a convention ({word}) that the same source contradicts: {says}"
+    return ""
 
 
 def _reasoned(kind: str, why: str) -> str:
