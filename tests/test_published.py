@@ -189,8 +189,9 @@ def test_a_convention_must_be_needed(spec: Path) -> None:
     ):  # fmt: skip
         verdict = one(spec, "{C1: {connections: '122,304'}}", "    convention: no-biases\n")
         assert verdict.problem == "a convention (no-biases) that no cell of its table needs"
-        first, _ = judged(spec, TABLE.format(declared, "norm: {params: 12, output: 28}"))
-        assert f"that no cell of its {where} needs" in first.problem
+        for cells in ("norm: {params: 12, output: 28}", "C1: {params: 156, output: 28}"):
+            first, _ = judged(spec, TABLE.format(declared, cells))
+            assert f"that no cell of its {where} needs" in first.problem
     found = judged(spec, TABLE.format("no-biases", "norm: {params: 12}, C1: {params: 150}"))
     assert [verdict.problem for verdict in found] == ["", ""]
 
@@ -400,6 +401,10 @@ def test_accuracies_that_are_not_one(spec: Path, source: str, count: int) -> Non
         (
             "published: [{source: a, network: {params: {why: no}}}]", (12, 43),
             "expected 'printed', received none",
+        ),
+        (
+            "published: [{source: a, convention: {params: 1024s}, network: {depth: 3}}]", (12, 37),
+            "convention: expected a figure that the table has, received 'params'",
         ),
         (
             "published: [{source: a, convention: rounded, network: {params: 3}}]", (12, 37),

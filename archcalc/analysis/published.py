@@ -252,7 +252,7 @@ class _Columns:
         )
         if alone and not cell.why:
             return UNSHARED
-        return ("" if alone else _reasoned(kind, cell.why)) or self._idle(cell, table)
+        return self._idle(cell, table) or ("" if alone else _reasoned(kind, cell.why))
 
     def accuracy(self, cell: Cell, table: Published) -> Fraction | None:
         """The accuracy that the same entry prints of the network, where the cell is an error."""
