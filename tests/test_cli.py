@@ -573,7 +573,7 @@ def test_pipes_and_files_are_as_wide_as_columns_says_or_80(tmp_path: Path, colum
 
 def test_a_list_has_a_line_for_each_network_and_says_that_titles_are_cut() -> None:
     apart = good("list", COLUMNS="80").partition("Modules\n")
-    first, second = (part.partition("To fit 80 columns, Title is cut; ") for part in apart[::2])
+    first, second = (part.partition("To fit a width of 80, Title is cut; ") for part in apart[::2])
     assert first[1]
     rows = [*first[0].splitlines()[2:], *second[0].splitlines()[3:]]
     assert sorted(row.split()[0] for row in rows if row) == sorted(networks())
@@ -619,7 +619,7 @@ def test_a_real_terminal() -> None:
     assert b"\x1b[1m" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text.decode())
     assert max(map(len, plain.splitlines())) <= 60
-    assert "To fit 60 columns, Window and RF are left out; " in plain
+    assert "To fit a width of 60, Window and RF are left out; " in plain
 
 
 # What a file holds can't steer a terminal.

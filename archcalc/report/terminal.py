@@ -171,8 +171,8 @@ def _fitting_notes(
         if columns
     ]
     if parts:
-        room = f"{room_for_all(needs)} columns have room for all"
-        yield f"To fit {width} columns, {'; '.join(parts)}; {room}."
+        room = f"a width of {room_for_all(needs)} has room for all"
+        yield f"To fit a width of {width}, {'; '.join(parts)}; {room}."
 
 
 def _listed(names: Sequence[str]) -> str:
