@@ -152,7 +152,8 @@ def test_json_of_the_network() -> None:
     assert network["paper"]["year"] == "2014"
     assert [one["auxiliary"] for one in network["outputs"]] == [False, True, True]
     assert network["outputs"][0] == {"name": "softmax", "shape": [1000], "auxiliary": False}
-    assert data["settings"] == {"classes": 1000, "auxiliary": True}
+    others = {"classes": 1000, "separable": False, "two_3x3": False}
+    assert data["settings"] == {**others, "auxiliary": True}
     assert data["totals"]["kind"] == "network"
     assert data["totals"]["outputs"] == [[1000], [1000], [1000]]
     assert data["totals"]["depth"] == 22
