@@ -119,7 +119,7 @@ def odd(tmp_path_factory):
         ("archcalc explain lenet5 -f c", set()),
         ("archcalc reproduce lenet5 --source cou", {"course notes 002"}),
         ("archcalc reproduce lenet5 --source 'course notes 002,", {
-            "course notes 002, section 4.1.2"
+            "course notes 002, section 4.1.2", "course notes 002, section 4.1.3"
         }),
         ("archcalc profile lenet5 --device c", {"cpu", "cuda"}),
         ("archcalc compare lenet5 alexnet --device ", {"cpu", "cuda", "mps"}),

@@ -236,7 +236,14 @@ def test_a_paper_that_counts_as_archcalc() -> None:
     table = as_tool("resnet50", "paper")
     assert table.total.mult_adds == archcalc.analyze("resnet50").totals.mult_adds
     assert "He et al. 2015" in table.title
-    assert "cut off" in table.caption[0]
+    assert table.caption[0].endswith("Table 1 (FLOPs) counts them, which is as archcalc does.")
+
+
+def test_a_paper_that_cuts_off() -> None:
+    """Krizhevsky et al. 2012 print 60 million for 60,965,224."""
+    table = as_tool("alexnet", "paper")
+    assert table.total.params == archcalc.analyze("alexnet").totals.params
+    assert "cut off" in " ".join(table.caption)
 
 
 @pytest.mark.parametrize(("resolution", "printed"), [(600, 149.6), (300, 64.3)])
