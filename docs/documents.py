@@ -173,6 +173,7 @@ def _lines(document: ledger.Ledger) -> Iterator[str]:
     yield _counted(verdicts)
     yield ""
     yield from _coverage(document)
+    yield from _lacking(document)
     ordered = list(passages(document))
     yield from _errors(ordered)
     told: set[str] = set()
@@ -208,6 +209,18 @@ def _coverage(document: ledger.Ledger) -> Iterator[str]:
             f"others why they are not ({others or 'there are none'})."
         )
         yield ""
+
+
+def _lacking(document: ledger.Ledger) -> Iterator[str]:
+    """What the document names and archcalc does not have."""
+    lines = [one for one in document.lines if one.why == "lacking" or "is lacking" in one.note]
+    if not lines:
+        return
+    yield "Named in it, and not in archcalc so far:"
+    yield ""
+    for line in lines:
+        yield f"- {escaped(line.note)} (section {line.section})"
+    yield ""
 
 
 def _errors(ordered: Sequence[Passage]) -> Iterator[str]:

@@ -151,7 +151,7 @@ def test_all_that_can_be_chosen_is_offered(line, words):
 # Words that nobody can list: numbers, shapes, and files, which the shell completes itself.
 FREE = {
     "batch", "budget", "depth", "files", "input_shape", "output", "precision", "processes", "save",
-    "seed", "specs", "threads", "top", "warmup",
+    "seed", "specs", "threads", "top", "warmup", "without",
 }  # fmt: skip
 
 

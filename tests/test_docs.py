@@ -479,10 +479,12 @@ def test_paths_have_the_documented_keys():
     (whole,) = tables(FORMATS, "Paths")
     found = printed_json(None, "paths", "resnet18")
     assert keys(whole) == list(found)
-    assert list(found["lengths"][0]) == codes(whole[-2][1])[:4]
+    assert list(found["lengths"][0]) == codes(whole[-2][1])[:5]
     assert found["outputs"] == [{key: found[key] for key in keys(whole)[2:-1]}]
-    header = run(["paths", "resnet18", "-f", "csv"], None)[0].splitlines()[0].split(",")
-    assert {"output", *found["lengths"][0]} == set(header)
+    for more, columns in (([], {"left"}), (["--without", "1"], set())):
+        text, *_ = run(["paths", "resnet18", "-f", "csv", *more], None)
+        header = text.splitlines()[0].split(",")
+        assert {"output", *found["lengths"][0]} - columns == set(header)
 
 
 def test_comparisons_have_the_documented_keys():

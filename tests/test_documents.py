@@ -117,3 +117,15 @@ def test_what_differs_stands_at_the_top():
         rows = table.partition("\n## ")[0].strip().split("\n")[2:]
         kinds = [one.kind for one in documents.of_document(number)]
         assert len(rows) == kinds.count(DIFFERS)
+
+
+def test_networks_that_archcalc_lacks_are_listed_until_they_come():
+    texts = {number: (documents.PAGES / f"{number}.md").read_text("utf-8") for number in NUMBERS}
+    for number, text in texts.items():
+        lines = of_document(number).lines
+        notes = [one.note for one in lines if one.why == "lacking" or "is lacking" in one.note]
+        assert len(re.findall(r"^- .* \(section [\d.]+\)$", text, re.MULTILINE)) == len(notes)
+    assert "- YOLO (section 4.9)" in texts["002"].splitlines()
+    assert any(
+        "FCN" in line and line.endswith("(section 4.9)") for line in texts["002"].split("\n")
+    )

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import combinations
 from math import comb, log2, log10, sqrt
 from typing import TYPE_CHECKING
 
@@ -199,6 +200,64 @@ def test_survival_is_a_probability(p: str) -> None:
     ) as caught:
         analyze(spec)
     assert (caught.value.place.line, caught.value.layer) == (15, "unit1")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 30])
+def test_a_chain_keeps_half_of_its_paths_for_each_body_deleted(n: int) -> None:
+    """Veit et al. 2016: each residual module that is deleted halves the number of paths."""
+    found = paths(chain(n))
+    for deleted in range(n + 1):
+        assert found.left(deleted) == Fraction(1, 2**deleted)
+        for length in range(n + 1):  # of a shorter chain there are as many as are left of this one
+            kept = comb(n, length) * found.kept(length, deleted)
+            assert kept == comb(n - deleted, length)
+
+
+def test_what_is_left_is_the_average_over_all_choices() -> None:
+    """A sum within a body: every choice of branches is taken, and the paths it leaves counted."""
+    text = """
+input: [4, 8, 8]
+layers:
+  - add:
+      body:
+        - conv: {out: 4, kernel: 1}
+        - add: {inner: [conv: {out: 4, kernel: 1}], shortcut: []}
+      shortcut: []
+  - add: {body: [conv: {out: 4, kernel: 1}], shortcut: []}
+"""
+    # Branches a (outer), b (inner, only through a) and c; a path is the set of those it takes.
+    first = [set(), {"a"}, {"a", "b"}]
+    every = [taken | more for taken in first for more in (set(), {"c"})]
+    found = paths(analyze(library.parse(text, "nested.yaml")))
+    assert found.total == len(every)
+    for deleted in range(4):
+        choices = list(combinations("abc", deleted))
+        left = sum(not taken & set(choice) for taken in every for choice in choices)
+        assert found.left(deleted) == Fraction(left, len(every) * len(choices))
+
+
+def test_floats_tell_what_is_left_as_whole_numbers_do() -> None:
+    """2**-d of the paths of a chain, beyond what is counted one by one."""
+    unit = "add: {body: [conv: {out: 4, kernel: 1}], shortcut: []}"
+    text = f"input: [4, 8, 8]\nlayers: [repeat: {{times: 2500, layers: [{unit}]}}]"
+    found = paths(analyze(library.parse(text, "deep.yaml")))
+    assert not found.exact
+    for deleted in (0, 1, 3, 40):
+        assert found.left(deleted) == pytest.approx(2.0**-deleted, rel=1e-6)
+
+
+def test_command_without_bodies() -> None:
+    text = good("paths", "resnet110", "--without", "2")
+    assert "Without 2 of the 54 bodies, 25% of the paths are left" in " ".join(text.split())
+    found = json.loads(good("paths", "resnet110", "--without", "2", "-f", "json"))
+    assert (found["deleted"], found["left"]) == (2, 0.25)
+    assert found["lengths"][27]["left"] == pytest.approx(27 * 26 / (54 * 53))
+    assert json.loads(good("paths", "resnet110", "-f", "json"))["left"] is None
+    [head, first, *_] = good("paths", "lenet5", "--without", "0", "-f", "csv").splitlines()
+    assert head == "output,length,paths,share,log10_paths,left"
+    assert first.endswith(",1.0")
+    said = bad("paths", "resnet110", "--without", "55")
+    assert "without: expected 0 to 54 branches that are deleted, received 55" in said
 
 
 def test_command() -> None:

@@ -14,7 +14,7 @@ what lies in it counts with that probability.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import log10, sqrt
+from math import comb, exp, lgamma, log10, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.depth import followed_inputs, path_to
@@ -94,6 +94,36 @@ class Paths(NamedTuple):
         own = slice(max(0, first - start), max(0, last + 1 - start))
         return self._over(sum(self.counts.numbers[own]), sum(self.counts.numbers))
 
+    def kept(self, length: int, deleted: int) -> Fraction | float:
+        """The share of the paths of that length that go through none of `deleted` branches.
+
+        It is an average over all choices of branches: of n branches a path of length k has n - k
+        beside it, so that C(n - k, d) of C(n, d) choices leave it. Raises SettingError where there
+        are fewer branches.
+        """
+        branches = self.branches
+        if not 0 <= deleted <= branches:
+            raise SettingError(
+                f"without: expected 0 to {branches:,} branches that are deleted, "
+                f"received {received(deleted)}"
+            )
+        if self.exact:
+            return Fraction(comb(branches - length, deleted), comb(branches, deleted))
+        if deleted > branches - length:
+            return 0.0
+        return exp(_log_comb(branches - length, deleted) - _log_comb(branches, deleted))
+
+    def left(self, deleted: int) -> Fraction | float:
+        """The share of all paths that is left when `deleted` branches are deleted.
+
+        Veit et al. 2016, section 4, delete residual modules of a trained network. In a chain of
+        units 2**-`deleted` of the paths are left, whichever units they are; elsewhere it is the
+        average over all choices of branches. Raises SettingError as `kept` does.
+        """
+        self.kept(0, deleted)
+        parts = (share * self.kept(length, deleted) for length, share in self.shares.items())
+        return sum(parts, Fraction(0) if self.exact else 0.0)
+
     @property
     def mean(self) -> Fraction | float:
         """The mean length."""
@@ -123,6 +153,11 @@ class Paths(NamedTuple):
                 f"one by one, received up to {self.counts.last - 1:,}",
                 hint="share(), mean, deviation and log10_total are known",
             )
+
+
+def _log_comb(number: int, chosen: int) -> float:
+    """The natural logarithm of the number of ways to choose some of a number of things."""
+    return lgamma(number + 1) - lgamma(chosen + 1) - lgamma(number - chosen + 1)
 
 
 def output_of(graph: Graph, name: object) -> Output:

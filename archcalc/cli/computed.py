@@ -398,6 +398,16 @@ def paths(
             help="The output that paths lead to.  [default: each that is not auxiliary]",
         ),
     ] = None,
+    without: Annotated[
+        int | None,
+        typer.Option(
+            "--without",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Also show how many paths are left when N bodies are deleted.",
+        ),
+    ] = None,
     settings: SetOption = None,
     input_shape: InputOption = None,
     specs: SpecsOption = None,
@@ -416,7 +426,10 @@ def paths(
         names = [one.name for one in main_outputs(analysis.graph)] if to is None else [to]
         every = [followed(analysis, name) for name in progress(names, len(names), "paths")]
         alone = chosen in ("csv", "json")
-        tables += [length_records(analysis, every)] if alone else length_tables(analysis, every)
+        if alone:
+            tables.append(length_records(analysis, every, without))
+        else:
+            tables += length_tables(analysis, every, without)
     write_tables(tables, chosen, output, exact=True)
 
 

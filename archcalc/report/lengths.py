@@ -30,6 +30,7 @@ class Length(NamedTuple):
     paths: int | None
     log10_paths: float
     share: float
+    left: float | None
 
     @property
     def name(self) -> str:
@@ -44,6 +45,7 @@ class Length(NamedTuple):
 
 LENGTH = Column("length", "Length", "plain", lambda row: row.length, "deeper branches of sums")
 SHARE = Column("share", "Share", "share", lambda row: row.share, "share of all paths")
+LEFT = Column("left", "Left", "share", lambda row: row.left, "share left without some branches")
 SHOWN = (
     LENGTH,
     Column("paths", "Paths", "label", lambda row: row.shown, "paths of that length"),
@@ -60,29 +62,59 @@ RECORDED = (
 )  # fmt: skip
 
 
-def length_tables(analysis: Analysis, every: Sequence[Paths]) -> list[Table]:
-    """For each output a table of lengths, with what follows from them."""
-    return [_table(analysis, SHOWN, [one]) for one in every]
+def length_tables(
+    analysis: Analysis, every: Sequence[Paths], deleted: int | None = None
+) -> list[Table]:
+    """For each output a table of lengths, with what follows from them.
+
+    With `deleted` also how much is left when so many branches are deleted; raises SettingError
+    where there are fewer.
+    """
+    return [_table(analysis, SHOWN, [one], deleted) for one in every]
 
 
-def length_records(analysis: Analysis, every: Sequence[Paths]) -> Table:
+def length_records(analysis: Analysis, every: Sequence[Paths], deleted: int | None = None) -> Table:
     """All outputs in one table, for programs."""
-    return _table(analysis, RECORDED, every)
+    return _table(analysis, RECORDED, every, deleted)
 
 
-def _table(analysis: Analysis, columns: tuple[Column, ...], every: Sequence[Paths]) -> Table:
-    rows = [row for one in every for row in lengths(one)]
+def _table(
+    analysis: Analysis, columns: tuple[Column, ...], every: Sequence[Paths], deleted: int | None
+) -> Table:
+    rows = [row for one in every for row in lengths(one, deleted)]
+    if deleted is not None:
+        columns = (*columns, LEFT)
     lines = tuple(Line(row, 0, row.name, False) for row in rows)
     heading = f"{title(analysis)}: paths{_several(analysis, every[0])} by length"
-    caption = (*_sentences(every[0]), *_others(analysis, every[0]))
-    return Table(columns, lines, None, heading, caption, False, _document(analysis, every))
+    caption = (
+        *_sentences(every[0]), *_without(every[0], deleted), *_others(analysis, every[0]),
+    )  # fmt: skip
+    document = _document(analysis, every, deleted)
+    return Table(columns, lines, None, heading, caption, False, document)
 
 
-def lengths(found: Paths) -> Iterator[Length]:
-    """The lengths that there are, with their number of paths and their share of all."""
+def lengths(found: Paths, deleted: int | None = None) -> Iterator[Length]:
+    """The lengths that there are, with their number of paths and their share of all.
+
+    With `deleted` also the share of them that is left without so many branches.
+    """
     for length, share in found.shares.items():
         number = found.lengths[length] if found.exact else None
-        yield Length(found.output, length, number, found.log10_paths(length), float(share))
+        left = None if deleted is None else float(found.kept(length, deleted))
+        yield Length(found.output, length, number, found.log10_paths(length), float(share), left)
+
+
+def _without(found: Paths, deleted: int | None) -> Iterator[str]:
+    """How much is left when some branches are deleted."""
+    if deleted is None:
+        return
+    share = 100 * found.left(deleted)
+    number = f"{decimal(share)}%" if share == 0 or share >= 1e-6 else "less than 0.000001%"
+    words = ("body", "bodies") if found.bodies == found.branches else ("branch", "branches")
+    yield (
+        f"Without {deleted:,} of the {_number(found.branches, *words)}, {number} of the paths are "
+        "left, on average over which are deleted; Left is the share of each length."
+    )
 
 
 def _several(analysis: Analysis, found: Paths) -> str:
@@ -170,17 +202,17 @@ def power_of_ten(log10: float) -> str:
     return f"{digits}e{power + int(shift)}"
 
 
-def _document(analysis: Analysis, every: Sequence[Paths]) -> dict[str, Any]:
+def _document(analysis: Analysis, every: Sequence[Paths], deleted: int | None) -> dict[str, Any]:
     """The first output's paths, as for networks with one output, then those of all outputs."""
     return {
         "schema_version": SCHEMA_VERSION,
         "network": analysis.label,
-        **_record(every[0]),
-        "outputs": map(_record, every),
+        **_record(every[0], deleted),
+        "outputs": [_record(one, deleted) for one in every],
     }
 
 
-def _record(found: Paths) -> dict[str, Any]:
+def _record(found: Paths, deleted: int | None) -> dict[str, Any]:
     return {
         "output": found.output,
         "exact": found.exact,
@@ -196,13 +228,16 @@ def _record(found: Paths) -> dict[str, Any]:
         "expected_bodies": plain(found.expected_bodies),
         "expected_depth": plain(found.expected_depth),
         "expected_mult_adds": plain(found.expected_mult_adds),
+        "deleted": deleted,
+        "left": None if deleted is None else float(found.left(deleted)),
         "lengths": [
             {
                 "length": one.length,
                 "paths": plain(one.paths),
                 "log10_paths": one.log10_paths,
                 "share": one.share,
+                "left": one.left,
             }
-            for one in lengths(found)
+            for one in lengths(found, deleted)
         ],
     }
