@@ -203,6 +203,7 @@ def test_l2norm_gives_every_position_one_length() -> None:
     assert torch.allclose(bare(random(2, 6)).norm(dim=1), torch.ones(2))
 
 
+@pytest.mark.slow
 def test_a_detector_in_files(tmp_path: Any) -> None:
     spec = tmp_path / "detector.yaml"
     spec.write_text(DETECTOR)
@@ -644,7 +645,7 @@ def test_moving_and_joining() -> None:
 # Files, programs.
 
 
-LARGE = ("googlenet@auxiliary=true", "seresnet50", "highway-19", "mobilenet")
+LARGE = ("googlenet@auxiliary=true", "seresnet50", "highway-19", "mobilenet", "zfnet-deconv")
 
 
 @pytest.mark.parametrize(

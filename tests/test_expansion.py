@@ -108,6 +108,7 @@ def test_good_specs_are_as_if_expanded(path: Path) -> None:
         assert told(expand(spec)) == told(expanded_whole(spec))
 
 
+@pytest.mark.slow
 def test_all_networks_are_as_if_expanded() -> None:
     for spec in library.networks():
         assert told(expand(spec)) == told(expanded_whole(spec)), spec.network

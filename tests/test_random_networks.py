@@ -201,7 +201,7 @@ def test_an_onnx_file_has_the_tensors_and_gives_the_values() -> None:
     assert len(refused) < len(graphs) // 2, refused
 
 
-@drawn(150)
+@drawn(75)
 @given(RANDOM)
 def test_a_spec_with_one_word_changed_is_refused_or_right(source: random.Random) -> None:
     """Nothing but an ArchcalcError with its place comes out; what is accepted can be built."""

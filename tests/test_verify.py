@@ -639,6 +639,7 @@ def test_a_spec_of_ones_own_with_options(tmp_path):
     assert "2 of 2 networks agree" in shown
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same():
     names = ("one-3x3", "plain-conv", "residual-basic")
     assert good("verify", *names, "-j", "2") == good("verify", *names, "-j", "1")
