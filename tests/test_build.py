@@ -11,7 +11,7 @@ from command import run
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
-from zoo import EACH_NETWORK, NETWORKS
+from zoo import NETWORKS, SAMPLED_NETWORKS
 
 import archcalc
 from archcalc.errors import SettingError, SpecError
@@ -384,7 +384,7 @@ def test_stepping_gives_what_the_model_gives_layer_by_layer(text: str) -> None:
 # Names and weights.
 
 
-@pytest.mark.parametrize("name", EACH_NETWORK)
+@pytest.mark.parametrize("name", SAMPLED_NETWORKS)
 def test_a_state_dict_has_the_names_of_the_spec(name: str) -> None:
     graph = archcalc.analyze(name).graph
     model = archcalc.build(name, device="meta")

@@ -699,7 +699,14 @@ def test_a_comparison_interrupted_before_it_measures_is_written(
 
 
 @pytest.mark.parametrize(
-    "command", [["profile", "--no-layers"], ["compare", "--device", "cpu"], ["verify"]]
+    "command",
+    [
+        ["profile", "--no-layers"],
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in (["compare", "--device", "cpu"], ["verify"])
+        ),
+    ],
 )
 def test_an_interruption_while_pytorch_is_imported_is_not_lost(command: list[str]) -> None:
     """Importing it loses the exception, which Python raises as soon as the signal comes."""

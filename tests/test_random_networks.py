@@ -65,7 +65,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@drawn(100)
+@drawn(60)
 @given(RANDOM)
 def test_shapes_params_and_mult_adds(source: random.Random) -> None:
     checks.check_network(checks.graph_of(draw_spec(source, SMALL)))
@@ -95,6 +95,13 @@ def test_several_outputs() -> None:
     assert outputs > 50
     assert walked > 0.9 * outputs
     assert branching > 3
+
+
+@pytest.mark.slow
+@drawn(150)
+@given(RANDOM)
+def test_shapes_params_and_mult_adds_of_many(source: random.Random) -> None:
+    checks.check_network(checks.graph_of(draw_spec(source, SMALL)))
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_costs import repeated
-from zoo import EACH_NETWORK
+from zoo import EACH_NETWORK, SAMPLED_NETWORKS
 
 from archcalc import GraphBuilder, analyze
 from archcalc.analysis import Analysis
@@ -424,7 +424,7 @@ def test_a_declared_table_can_be_ranked_and_folded() -> None:
 # At a terminal.
 
 
-@pytest.mark.parametrize("network", EACH_NETWORK)
+@pytest.mark.parametrize("network", SAMPLED_NETWORKS)
 @pytest.mark.parametrize("options", [{}, {"fold": True}, {"depth": 1}, {"top": 5}])
 def test_default_columns_fit_100_characters(network: str, options: dict[str, Any]) -> None:
     table = tabulate(analyze(network), **options)

@@ -23,3 +23,8 @@ def with_slow(names: Iterable[str]) -> list[Any]:
 
 
 EACH_NETWORK = with_slow(NETWORKS)
+
+SAMPLED = {name for name in NETWORKS[::5] if name not in LARGE} | {"lenet5", "googlenet"}
+SAMPLED_NETWORKS = [
+    n if n in SAMPLED else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS
+]
