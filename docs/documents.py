@@ -240,7 +240,7 @@ def _errors(ordered: Sequence[Passage]) -> Iterator[str]:
     for section, one in rows:
         printed = "" if one.printed == "true" else one.printed
         value = "it is not so" if not printed else shown(one.computed, one.printed)
-        texts = (section, _subject(one), printed, value, one.why)
+        texts = (section, subject(one), printed, value, one.why)
         yield f"| {' | '.join(map(escaped, texts))} |"
 
 
@@ -263,7 +263,8 @@ def _passage(passage: Passage, told: set[str]) -> Iterator[str]:
         yield from _items(passage.verdicts)
 
 
-def _subject(verdict: Verdict) -> str:
+def subject(verdict: Verdict) -> str:
+    """What a claim says, or what is printed of which network and layer."""
     return verdict.figure if verdict.is_claim else f"{verdict.name}, {verdict.figure}"
 
 
@@ -288,14 +289,16 @@ def _items(verdicts: Iterable[Verdict]) -> Iterator[str]:
 def _item(one: Verdict) -> Iterator[str]:
     figure = "" if one.printed == "true" else f": {escaped(one.printed)}"
     protocol = f" ({escaped(one.protocol)})" if one.protocol else ""
-    yield f"{escaped(_subject(one))}{figure}{protocol}. **{_first_up(_judgement(one))}.**"
+    yield f"{escaped(subject(one))}{figure}{protocol}. **{_first_up(_judgement(one))}.**"
     if one.why:
         yield f"Why: {escaped(one.why)}."
     for word in one.conventions:
         yield f"{word}: {CONVENTIONS[word]}."
     for equation in equations(one):
         yield f"`{equation}`"
-    yield f"{'Shown' if one.kind == QUOTE else 'Derived'} by {_told(commands(one))}."
+    lines = commands(one)
+    is_shown = all(line.startswith("archcalc reproduce ") for line in lines)
+    yield f"{'Shown' if is_shown else 'Derived'} by {_told(lines)}."
 
 
 def _first_up(text: str) -> str:
@@ -383,15 +386,16 @@ def _of_cell(verdict: Verdict) -> Iterator[str]:
     ]
     for one in explanations.merged(wanted):
         if one.text != str(one.value):
-            yield f"{one.quantity}: {_equation(one)}"
+            yield f"{one.quantity}: {_equation(one, LONG - len(one.quantity) - 2)}"
 
 
-def _equation(one: Derivation) -> str:
+def _equation(one: Derivation, room: int) -> str:
+    """Its numbers, with the symbols in front where there is room for both."""
     value = explanations.number(one.value)
     numbers = f"{explanations.grouped(one.text)} = {value}"
     whole = f"{one.symbols} = {numbers}"
     is_plain = one.symbols == one.text or one.symbols.isidentifier()
-    return numbers if is_plain or len(whole) > LONG else whole
+    return numbers if is_plain or len(whole) > room else whole
 
 
 def _shortened(text: str) -> str:

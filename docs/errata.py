@@ -159,7 +159,7 @@ def off(verdict: Verdict) -> float | None:
 
 def _entry(name: str, entry: Entry) -> str:
     one = entry.verdict
-    subject = one.figure if one.is_claim else f"{one.name}, {one.figure}".removeprefix(f"{name} ")
+    subject = documents.subject(one).removeprefix(f"{name} ").removeprefix(f"{name}, ")
     said = "" if one.printed == "true" else one.printed
     value = "it is not so" if one.printed == "true" else shown(one.computed, one.printed)
     cells = (subject, said, value, _off(one), one.why, "; ".join(entry.sources))
@@ -210,8 +210,8 @@ def _document(document: str, verdicts: Sequence[Verdict], differing: Sequence[Ve
     cell = f"[{escaped(document)}](documents/{number}.md)" if is_notes else escaped(document)
     said = ""
     if worst is not None and (off(worst) or 0) > 1:
-        subject = worst.figure if worst.is_claim else f"{worst.name}, {worst.figure}"
-        said = f"{subject}: {worst.printed}, computed {shown(worst.computed, worst.printed)}"
+        value = shown(worst.computed, worst.printed)
+        said = f"{documents.subject(worst)}: {worst.printed}, computed {value}"
     unexplained = len(differing) - len(known)
     return f"| {cell} | {judged} | {len(differing)} | {unexplained} | {escaped(said)} |"
 

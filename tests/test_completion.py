@@ -117,16 +117,21 @@ def odd(tmp_path_factory):
         ("archcalc build lenet5 --format ", {"state-dict", "pt2", "onnx"}),
         ("archcalc table lenet5 --format=j", {"--format=json"}),
         ("archcalc explain lenet5 -f c", set()),
-        ("archcalc reproduce lenet5 --source cou", {"course notes 002"}),
-        ("archcalc reproduce lenet5 --source 'course notes 002,", {
-            "course notes 002, section 4.1.2", "course notes 002, section 4.1.3"
-        }),
+        ("archcalc reproduce lenet5 --source LeC", {"LeCun et al. 1998"}),
         ("archcalc profile lenet5 --device c", {"cpu", "cuda"}),
         ("archcalc compare lenet5 alexnet --device ", {"cpu", "cuda", "mps"}),
     ],
 )  # fmt: skip
 def test_what_is_offered(line, words):
     assert set(offered(line)) == words
+
+
+def test_sources_are_offered_by_document_and_then_by_section():
+    assert "course notes 002" in offered("archcalc reproduce lenet5 --source cou")
+    sections = offered("archcalc reproduce lenet5 --source 'course notes 002,")
+    assert "course notes 002, section 4.1.2" in sections
+    assert all(one.startswith("course notes 002, ") for one in sections)
+    assert "Howard et al. 2017" in offered("archcalc reproduce --all --source How")
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,27 @@ def test_a_claim_is_shown_with_its_numbers():
     ]
 
 
+def test_figures_that_a_relation_does_without_are_left_out():
+    """1.2 million images are a number of the text: no network derives it."""
+    verdicts = documents.of_document("003")
+    [verdict] = [one for one in verdicts if one.figure.startswith("1.2 million images")]
+    assert documents.equations(verdict) == []
+    assert [line.split()[:3] for line in documents.commands(verdict)] == [
+        ["archcalc", "reproduce", "alexnet"]
+    ]
+
+
+def test_sums_are_shortened_within_their_numbers():
+    [verdict] = [
+        one
+        for one in documents.of_document("003")
+        if (one.name, one.figure, one.printed) == ("alexnet", "params", "60M")
+    ]
+    [equation] = documents.equations(verdict)
+    layers = "34,944 + 307,456 + 885,120 + 663,936 + 442,624 + 37,752,832 + 16,781,312 + 4,097,000"
+    assert equation == f"params: {layers} = 60,965,224"
+
+
 @pytest.mark.parametrize("number", ["000", "002"])
 def test_commands_print_what_they_derive(number):
     """Every sixtieth figure that is computed as printed, and every sixtieth claim."""
