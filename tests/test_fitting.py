@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from drawing import drawn as same_examples
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 from random_specs import SMALL, draw_spec
 from zoo import LARGE, NETWORKS
@@ -72,15 +73,8 @@ layers:
 
 
 def drawn(examples: int) -> Callable[[Any], Any]:
-    """The same examples in each run."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.generate],  # layouts are read as they are
-    )
+    """The same examples in each run; layouts are read as they are, not made small first."""
+    return same_examples(examples, phases=[Phase.explicit, Phase.generate])
 
 
 @cache

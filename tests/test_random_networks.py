@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import random_checks as checks
 import torch
-from hypothesis import HealthCheck, given, settings
+from drawing import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from random_faults import FAULTS, OURS
 from random_specs import LARGE, SMALL, WIDE, Drawer, draw_spec, mutated, text_of
@@ -43,17 +44,6 @@ pytestmark = [
 ]
 
 RANDOM = st.randoms(use_true_random=False)  # its decisions are hypothesis', who makes them small
-
-
-def drawn(examples: int) -> Callable[[Any], Any]:
-    """The same examples in each run; `benchmarks/differential.py` draws others."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 @pytest.fixture(scope="module")
