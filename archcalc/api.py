@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,15 +19,17 @@ from archcalc.errors import (
     plain,
     received,
 )
+from archcalc.frontends import requests
 from archcalc.graph import Graph, collector_paused
 from archcalc.packages import imported, require
 from archcalc.printed import QUOTED
-from archcalc.spec import expansion, library, reader
+from archcalc.spec import expansion, library
 from archcalc.spec.checker import MOST_ERRORS
 from archcalc.spec.model import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from archcalc.analysis.explain import Explanation
     from archcalc.analysis.memory import Memory
@@ -72,7 +72,13 @@ def expand(
 
     Raises SettingError for settings that can't be, SpecError for what the spec gets wrong.
     """
-    return expansion.expand(load(spec), exact_settings(settings), _shape(input))
+    return expansion.expand(load(spec), values.exact_settings(settings), _shape(input))
+
+
+def opened(request: str, specs: Sequence[str] = ()) -> tuple[Spec, dict[str, Any]]:
+    """The spec and the settings that a request such as `mobilenet@alpha=0.5` asks for."""
+    name, settings = requests.parse(request)
+    return library.find(name, specs), settings
 
 
 def analyze(
@@ -93,15 +99,15 @@ def analyze(
     Mult-Adds, FLOPs and bytes are for the whole batch. NumPy's numbers and arrays may stand for
     Python's. Raises ArchcalcError's subclasses.
     """
-    given = {**exact_settings(settings), **exact_settings(more)}
+    given = {**values.exact_settings(settings), **values.exact_settings(more)}
     where = values.paths("specs", specs)
     if isinstance(network, Graph):
         if given or input is not None:
             raise SettingError("a graph has no settings: expected none, received some")
         return Analysis(network, batch=batch, dtype=dtype)
     if not isinstance(network, Spec):
-        network, asked = request(_name(network), where)
-        every = combinations(network, {**asked, **given})
+        network, asked = opened(_name(network), where)
+        every = requests.combinations(network.settings, {**asked, **given})
         if len(every) > 1:
             raise SettingError(
                 f"expected one value for each setting, received {len(every)} networks"
@@ -159,11 +165,11 @@ def analyze_all(
 
     `mobilenet@alpha=[1.0,0.75,0.5,0.25]` is four.
     """
-    spec, own = request(_name(asked), values.paths("specs", specs))
-    given = {**own, **exact_settings(settings)}
+    spec, own = opened(_name(asked), values.paths("specs", specs))
+    given = {**own, **values.exact_settings(settings)}
     return [
         analyze(spec, batch=batch, dtype=dtype, input=input, settings=one)
-        for one in combinations(spec, given)
+        for one in requests.combinations(spec.settings, given)
     ]
 
 
@@ -383,7 +389,7 @@ def _resolver(
             key = (spec.file if found else "", asked)
             if key not in done:
                 network = found or others.get(plain(name)) or library.find(name, specs)
-                new = _Asked(network, dict(pairs(rest)) if rest else {})
+                new = _Asked(network, dict(requests.pairs(rest)) if rest else {})
                 done[key] = same.setdefault((network.file, new.label), new)
             return done[key]
 
@@ -537,107 +543,3 @@ def _verified_apart(
     every = library.variants(library.parse(text, file, stem))
     spec = next(one for one in every if one.network == name)
     return _verified(analyze(spec, input=shape, settings=settings))
-
-
-# Requests: NAME@key=value,key=value.
-
-
-def request(text: str, specs: Sequence[str] = ()) -> tuple[Spec, dict[str, Any]]:
-    """A request's spec and the settings it names."""
-    name, at, rest = text.partition("@")
-    if not at or os.path.isfile(text):
-        return library.find(text, specs), {}
-    if not rest:
-        raise SettingError(f"expected key=value after '@', received {received(text)}")
-    return library.find(name, specs), dict(pairs(rest))
-
-
-def pairs(text: str) -> Iterator[tuple[str, Any]]:
-    """`key=value,key=value`, with lists in brackets."""
-    depth, start = 0, 0
-    for i, sign in enumerate(text + ","):
-        depth += (sign == "[") - (sign == "]")
-        if sign == "," and depth <= 0:
-            yield pair(text[start:i])
-            start = i + 1
-    if depth > 0:
-        raise SettingError(f"expected ']' to close the list, received {received(text)}")
-
-
-def pair(text: str) -> tuple[str, Any]:
-    """`key=value`, the value read as a spec would read it."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
-        raise SettingError(f"expected key=value, received {received(text)}")
-    return key.strip(), setting_value(value.strip())
-
-
-def setting_value(text: str) -> Any:
-    """A setting's value from text: 0.5, true, a word, [1, 2]."""
-    if not text.startswith("["):
-        value = reader.scalar(text)
-        return text if value is None else value  # null is a word like any other here
-    try:
-        node = reader.read(f"value: {text}", "value").entries["value"][1]
-    except SpecError:
-        raise SettingError(f"expected a list such as [1, 2], received {received(text)}") from None
-    return _listed(node)
-
-
-def _listed(node: reader.Marked) -> Any:
-    if isinstance(node, reader.Sequence):
-        return [_listed(item) for item in node.items]
-    if isinstance(node, reader.Scalar):
-        return node.value
-    raise SettingError("expected numbers and words in a list, received a mapping")
-
-
-def combinations(spec: Spec, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of the listed values, for settings that are not lists themselves."""
-    found: list[dict[str, Any]] = [{}]
-    for name, value in given.items():
-        setting = spec.settings.get(name)
-        several = isinstance(value, (list, tuple)) and setting is not None
-        if several and isinstance(setting.default, list):  # type: ignore[union-attr]
-            several = all(isinstance(item, (list, tuple)) for item in value)
-        values = list(value) if several and value else [value]
-        if len(found) * len(values) > 1000:
-            raise SettingError("expected at most 1000 combinations of settings, received more")
-        found = [{**one, name: item} for one in found for item in values]
-    return found
-
-
-def exact(value: Any) -> Any:
-    """A Python value as settings hold it: floats as the decimals they print."""
-    value = values.plain_value(value)
-    if isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, list):
-        return [exact(item) for item in value]
-    from fractions import Fraction
-    from math import isfinite
-    from numbers import Rational
-
-    if isinstance(value, float) and isfinite(value):
-        value = Fraction(repr(float(value)))
-    if not isinstance(value, Rational):
-        what = "a number, true, false, a word or a list of these"
-        raise SettingError(f"expected {what}, received {received(value)}")
-    above, below = int(value.numerator), int(value.denominator)
-    return above if below == 1 else Fraction(above, below)
-
-
-def exact_settings(settings: object) -> dict[str, Any]:
-    """Every setting exactly; an error names the setting."""
-    found: dict[str, Any] = {}
-    if settings is None:
-        return found
-    if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
-        what = "names with their values, such as {'alpha': 0.5}"
-        raise SettingError(f"settings: expected {what}, received {received(settings)}")
-    for name, value in settings.items():
-        try:
-            found[name] = exact(value)
-        except SettingError as error:
-            raise SettingError(f"{name}: {error.message}") from None
-    return found

@@ -6,6 +6,7 @@ Only what is of none of Python's plain types takes the way through this module.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import SettingError, received
@@ -136,3 +137,40 @@ def path_text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     return os.fsdecode(value) if isinstance(value, os.PathLike) else None
+
+
+def exact(value: Any) -> Any:
+    """A Python value as settings hold it: floats as the decimals they print."""
+    value = plain_value(value)
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    from fractions import Fraction
+    from math import isfinite
+    from numbers import Rational
+
+    if isinstance(value, float) and isfinite(value):
+        value = Fraction(repr(float(value)))
+    if not isinstance(value, Rational):
+        what = "a number, true, false, a word or a list of these"
+        raise SettingError(f"expected {what}, received {received(value)}")
+    above, below = int(value.numerator), int(value.denominator)
+    return above if below == 1 else Fraction(above, below)
+
+
+def exact_settings(settings: object) -> dict[str, Any]:
+    """Every setting exactly; an error names the setting."""
+    if settings is None:
+        return {}
+    if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+        what = "names with their values, such as {'alpha': 0.5}"
+        raise SettingError(f"settings: expected {what}, received {received(settings)}")
+    return {name: _exact_setting(name, value) for name, value in settings.items()}
+
+
+def _exact_setting(name: str, value: Any) -> Any:
+    try:
+        return exact(value)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error.message}") from None

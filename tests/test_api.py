@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import archcalc
-from archcalc import GraphBuilder, api
+from archcalc import GraphBuilder, api, values
 from archcalc.errors import (
     ArchcalcError,
     ColumnError,
@@ -26,6 +26,7 @@ from archcalc.errors import (
     SpecError,
     SpecErrors,
 )
+from archcalc.frontends import requests
 from archcalc.graph import Output
 from archcalc.ops import KINDS
 from archcalc.report.columns import COLUMNS
@@ -75,7 +76,7 @@ def test_decimals_are_exact() -> None:
     analysis = archcalc.analyze("mobilenet", alpha=0.7)
     assert analysis.find("separable12/pw").output == (716, 7, 7)  # int(0.7*1024) = 716
     assert analysis.find("conv1").output[0] == 22  # int(0.7*32) = 22
-    assert api.exact([0.1, 2.0, "B", [True]]) == [Fraction(1, 10), 2, "B", [True]]
+    assert values.exact([0.1, 2.0, "B", [True]]) == [Fraction(1, 10), 2, "B", [True]]
 
 
 def test_a_spec_is_loaded_once_and_analyzed_often() -> None:
@@ -132,7 +133,7 @@ def test_several_values_are_several_networks() -> None:
     ],
 )
 def test_values_are_read_as_a_spec_reads_them(text: str, value: Any) -> None:
-    assert api.setting_value(text) == value
+    assert requests.value_of(text) == value
 
 
 # What names or is a network, and what stands for Python's own values.
@@ -202,9 +203,9 @@ def test_numbers_of_other_libraries() -> None:
             assert found.totals.mult_adds == whole
             assert type(found.totals.mult_adds) is int
     # float(np.float32(0.7)) is 0.699999988079071 in Python, of which int(0.7*1000) makes 699.
-    assert api.exact(np.float32(0.7)) == Fraction("0.699999988079071")
-    assert api.exact([np.bool_(True), np.str_("B"), np.array([[1, 2]])]) == [True, "B", [[1, 2]]]
-    assert api.exact(Decimal("0.1")) == Fraction(1, 10)
+    assert values.exact(np.float32(0.7)) == Fraction("0.699999988079071")
+    assert values.exact([np.bool_(True), np.str_("B"), np.array([[1, 2]])]) == [True, "B", [[1, 2]]]
+    assert values.exact(Decimal("0.1")) == Fraction(1, 10)
 
 
 def test_fields_of_other_libraries_numbers() -> None:

@@ -20,6 +20,7 @@ FLOORS = (
     {"ops"},
     {"graph", "printed"},
     {"spec", "analysis"},
+    {"frontends"},
     {"report", "pytorch"},
     {"api"},
     {"cli"},

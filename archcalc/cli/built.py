@@ -137,7 +137,8 @@ def verify(
     output: OutputOption = None,
 ) -> None:  # fmt: skip
     """The arithmetic against the built model and other counters."""
-    from archcalc.api import pair, verify_all
+    from archcalc.api import verify_all
+    from archcalc.frontends.requests import pair
     from archcalc.report import checks
     from archcalc.spec.library import matching
 

@@ -470,11 +470,11 @@ def show(
     spec_only: Annotated[bool, typer.Option("--spec", help="The spec's text alone.")] = False,
 ) -> None:
     """The card of a network: its paper, costs, settings and variants."""
-    from archcalc.api import request
+    from archcalc.api import opened
     from archcalc.report.card import card
     from archcalc.report.terminal import text_width
 
-    spec, settings = request(network, specs or ())
+    spec, settings = opened(network, specs or ())
     if spec_only:
         write([f"{line}\n" for line in spec.text.expandtabs(4).splitlines()], None)
         return

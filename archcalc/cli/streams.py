@@ -37,7 +37,8 @@ def analyses_of(
     specs: Sequence[str] | None,
 ) -> list[Analysis]:
     """The analyses of all networks asked for, at the settings given to all."""
-    from archcalc.api import analyze_all, pair
+    from archcalc.api import analyze_all
+    from archcalc.frontends.requests import pair
     from archcalc.spec.library import matching
 
     given = dict(pair(text) for text in settings or ())
