@@ -26,6 +26,7 @@ class Sample(NamedTuple):
     seconds: float
     mib: float
     output: str = ""
+    cpu_seconds: float = 0.0
 
 
 class CommandError(Exception):
@@ -51,7 +52,7 @@ def start(argv: Sequence[str]) -> subprocess.Popen[str]:
 
 
 def measure(argv: Sequence[str]) -> Sample:
-    """Run a command to its end; return its wall time, peak memory and output."""
+    """Run a command to its end; return its wall time, peak memory, output and CPU time."""
     begin = time.perf_counter()
     with start(argv) as child:
         output = child.stdout.read() if child.stdout else ""
@@ -61,7 +62,8 @@ def measure(argv: Sequence[str]) -> Sample:
     if child.returncode:
         tail = output.strip()[-2000:]
         raise CommandError(f"exit status {child.returncode}: {' '.join(argv)}\n{tail}")
-    return Sample(seconds, usage.ru_maxrss * _MAXRSS_UNIT / 2**20, output)
+    mib = usage.ru_maxrss * _MAXRSS_UNIT / 2**20
+    return Sample(seconds, mib, output, usage.ru_utime + usage.ru_stime)
 
 
 def own_peak_mib() -> float:
