@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
+
+from typer.main import get_command
 
 from archcalc import cli
 
@@ -17,6 +19,12 @@ class Ran(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def commands() -> dict[str, Any]:
+    """All commands as typer builds them, by name."""
+    group = get_command(cli.app)
+    return {name: group.get_command(None, name) for name in group.list_commands(None)}
 
 
 def run(*arguments: str, encoding: str = "utf-8", **environment: str) -> Ran:

@@ -8,13 +8,16 @@ import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
+import typer
 from command import bad, good, run
 from zoo import SAMPLED_NETWORKS
 
 import archcalc
 from archcalc import cli, networks
+from archcalc.cli import built, computed
 from archcalc.report.wrapping import cell_width
 from archcalc.spec import library
 
@@ -42,6 +45,32 @@ def tiny(tmp_path: Path) -> str:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY)
     return str(path)
+
+
+# Which commands there are.
+
+
+def test_every_command_is_registered() -> None:
+    """A public function that is defined among the commands is one of them."""
+    functions = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in (built, computed)
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__ and name[0].islower()
+    }
+    assert set(cli.COMMANDS.values()) == functions
+    assert len(cli.COMMANDS) == len(functions)
+    listed = good("--help").partition("Commands:\n")[2]
+    assert re.findall(r"^  ([\w-]+)", listed, re.MULTILINE) == list(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["show lenet5", "paths --help"])
+def test_no_command_is_built_but_the_one_that_is_called(command: str) -> None:
+    inspect = typer.main.get_params_from_function
+    with patch("typer.main.get_params_from_function", side_effect=inspect) as seen:
+        good(*command.split())
+    names = {call.args[0].__name__ for call in seen.call_args_list}
+    assert {*cli.COMMANDS, "list_networks"} & names == {command.split(maxsplit=1)[0]}
 
 
 # As a process.

@@ -13,13 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from command import run
-from typer.main import get_command
+from command import commands, run
 
 from archcalc.analysis.costs import BUILT_DTYPES, DTYPES
 from archcalc.analysis.memory import OPTIMIZERS
 from archcalc.analysis.tools import TOOLS
-from archcalc.cli import app
 from archcalc.cli.completion import COMPLETERS
 from archcalc.cli.shells import taken_apart
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
@@ -161,11 +159,10 @@ FREE = {
 
 
 def test_every_parameter_is_completed_or_free():
-    commands = get_command(app).commands.values()
     flags = {"bool", "boolean"}
     named = {
         parameter.name
-        for command in commands
+        for command in commands().values()
         for parameter in command.params
         if parameter.type.name not in flags
     }
@@ -396,10 +393,10 @@ def test_apostrophes_survive_in_what_words_are(shell):
     """zsh's and fish's lists say what a command does; bash lists words alone."""
     if shell.process.args[0] == "bash":
         pytest.skip("bash lists words alone")
-    commands = get_command(app).commands
-    for name, command in commands.items():
+    every = commands()
+    for name, command in every.items():
         text = command.get_short_help_str(200)
-        if "'" in text and sum(other[0] == name[0] for other in commands) > 1:
+        if "'" in text and sum(other[0] == name[0] for other in every) > 1:
             line = f"archcalc {name[0]}"
             if shell.is_fish:  # its list has as many columns as fit, and cuts what doesn't
                 os.write(shell.leader, f"complete -C '{line}'\r".encode())

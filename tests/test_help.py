@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
-from command import bad, good
+from command import bad, commands, good
 
 from archcalc.analysis.costs import BUILT_DTYPES, DTYPES
 from archcalc.analysis.memory import OPTIMIZERS
-from archcalc.cli import app
 from archcalc.cli.options import DERIVATION_FORMATS, TABLE_FORMATS, how_long
 from archcalc.pytorch import export
 from archcalc.report import explanations, study, writers
@@ -21,7 +20,7 @@ from archcalc.report.counting import COUNTINGS
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = commands()
 FORMATS = {"build": export.FORMATS, "explain": DERIVATION_FORMATS}
 DTYPES_OF = {"build": BUILT_DTYPES, "profile": BUILT_DTYPES}
 

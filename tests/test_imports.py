@@ -71,6 +71,11 @@ def test_commands_import_nothing_heavy(arguments: list[str]) -> None:
     assert "archcalc.analysis.analysis" in modules or arguments[0] in ("show", "schema")
 
 
+def test_other_commands_are_not_imported() -> None:
+    assert not rooms(imported_by("table", "lenet5"), "archcalc.cli.built")
+    assert not rooms(imported_by("runs", "--help"), "archcalc.cli.computed")
+
+
 def test_rich_is_imported_for_terminals_only() -> None:
     """Its rendering costs more than all the rest; what goes into a pipe has no styles."""
     assert not rooms(imported_by("table", "googlenet"), "rich")

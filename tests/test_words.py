@@ -6,14 +6,13 @@ import re
 
 import pytest
 from command import bad, good, run
-from typer.main import get_command
 
 import archcalc
 from archcalc import vocabulary, words
 from archcalc.analysis.costs import BUILT_DTYPES, DTYPES
 from archcalc.analysis.memory import OPTIMIZERS
 from archcalc.analysis.tools import TOOLS
-from archcalc.cli import app
+from archcalc.cli import COMMANDS
 from archcalc.errors import plain
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
 from archcalc.report.comparison import FIGURES
@@ -23,7 +22,6 @@ from archcalc.spec import library
 from archcalc.spec.layers import COMMON, LAYER_KINDS, OF_BLOCKS, STRUCTURE
 from archcalc.spec.schema import TOP
 
-COMMANDS = get_command(app).commands
 KINDS = {*LAYER_KINDS, *STRUCTURE}
 TAKEN = {  # every field there is
     *TOP, *COMMON, *OF_BLOCKS, "condition", "times", "index", "each", "arguments", "doc",

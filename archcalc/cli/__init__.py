@@ -7,26 +7,13 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from archcalc import __version__
-from archcalc.cli.built import build, profile, reconcile, runs, verify
-from archcalc.cli.computed import (
-    compare,
-    explain,
-    list_networks,
-    memory,
-    paths,
-    report,
-    reproduce,
-    schema,
-    show,
-    table,
-    validate,
-)
 from archcalc.cli.streams import close_stdout, complain, notes_on_stderr, prepare_streams, stdout
 from archcalc.errors import ArchcalcError, OutputError, printable
 
@@ -36,8 +23,44 @@ if TYPE_CHECKING:
 SCRIPTS = ("--show-completion", "--install-completion")
 
 
+# Module and function of each command, in the order of --help.
+COMMANDS = {
+    "table": "computed.table",
+    "explain": "computed.explain",
+    "report": "computed.report",
+    "list": "computed.list_networks",
+    "reproduce": "computed.reproduce",
+    "compare": "computed.compare",
+    "paths": "computed.paths",
+    "memory": "computed.memory",
+    "build": "built.build",
+    "verify": "built.verify",
+    "reconcile": "built.reconcile",
+    "profile": "built.profile",
+    "runs": "built.runs",
+    "show": "computed.show",
+    "schema": "computed.schema",
+    "validate": "computed.validate",
+}
+
+
 class Commands(TyperGroup):
-    """The commands by name; a word of other tools gets the command that does that."""
+    """The commands by name, each imported and built when it is asked for.
+
+    A word of other tools gets the command that does that.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and self.commands[cmd_name] is None:
+            module, _, function = COMMANDS[cmd_name].partition(".")
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            alone.command(cmd_name)(getattr(import_module(f"archcalc.cli.{module}"), function))
+            self.commands[cmd_name] = typer.main.get_command(alone)
+        return self.commands.get(cmd_name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _short_messages():
@@ -88,17 +111,6 @@ def root(
     if version:
         typer.echo(f"archcalc {__version__}")
         raise typer.Exit
-
-
-app.command()(table)
-app.command()(explain)
-app.command()(report)
-app.command("list")(list_networks)
-for _command in (
-    reproduce, compare, paths, memory, build, verify, reconcile, profile, runs, show, schema,
-    validate,
-):  # fmt: skip
-    app.command()(_command)
 
 
 def main() -> None:

@@ -132,7 +132,7 @@ class _Lines:
     cli: Any
 
     def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
-        inner = self.cli.commands.get(args[0]) if args else None
+        inner = self.cli.get_command(None, args[0]) if args else None
         for parameter in inner.params if inner else ():
             if parameter.name in COMPLETERS:
                 parameter.shell_complete = partial(_complete, parameter.name, args)
