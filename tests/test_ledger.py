@@ -81,7 +81,10 @@ VERDICTS = [
         DIFFERS,
     ),  # the output's are fixed
     ("lenet5", "4.1.2", "... and each feature map several neurons", DIFFERS),  # C5's have one each
+    ("lenet5", "4.1.2", "each layer has several feature maps", MATCH),
+    ("lenet5", "4.1.2", "... each feature map extracts", DIFFERS),  # S2 and S4 have no filters
     ("lenet5", "4.1.3", "sparse connections", MATCH),
+    ("lenet5", "4.1.3", "maps are downsampled by a spatial mean", MATCH),
     ("alexnet", "4.2.2", "the first layer's 96 kernels correspond to 96 biases", MATCH),
     ("alexnet", "4.2.2", "the first layer's 96 kernels correspond to 256 biases", DIFFERS),
     ("alexnet", "4.2.2", "after the operation of the third layer the size of the kernels", DIFFERS),
@@ -92,6 +95,18 @@ VERDICTS = [
     ("googlenet", "4.6.2", "the further on, the larger", MATCH),
     ("googlenet", "4.6.2", "so with more layers the share", DIFFERS),  # Table 1: 62.5% to 50%
     ("modules-reduction", "4.6.2", "they are reduced about 4 times", MATCH),  # 3.92
+    ("alexnet", "4.2.2", "pooling comes first and gives 27x27", DIFFERS),  # in AlexNet it does not
+    ("alexnet", "4.2.2", "pooling comes first and gives 13x13", DIFFERS),
+    ("zfnet", "4.3.3", "10 different crops", MATCH),
+    ("modules-inception", "4.7.1", "in one layer there are kernels", MATCH),
+    ("modules-inception", "4.7.1", "this merging of parallel kernels", DIFFERS),  # 192 to 416 maps
+    ("modules-inception", "4.7.1", "so every layer of the network", DIFFERS),  # not conv1: 7x7
+    ("modules-inception", "4.7.1", "concatenating after each block", DIFFERS),  # it is linear
+    ("resnet", "4.8.1", "since AlexNet", DIFFERS),  # ZFNet has 8 layers as well
+    ("highway", "4.8.3", "highway networks do not perform as well", DIFFERS),  # but as ResNet-20
+    ("highway", "4.8.3", "ResNet can be thought of as a special case", DIFFERS),  # T + C = 1
+    ("densenet", "4.8.6", "1x1 bottlenecks reduce", DIFFERS),  # 64, 96 and 128 maps become 128
+    ("resnet-cifar", "4.8.8", "the lengths of all paths", MATCH),
 ]
 
 
@@ -167,6 +182,24 @@ def test_each_fully_connected_layer_is_judged(claims: dict[str, list[Verdict]]) 
         if verdict.source == "course notes 003, AlexNet, section 2.5" and verdict.layer[:2] == "fc"
     }
     assert kinds == {"fc6": MATCH, "fc7": MATCH, "fc8": DIFFERS}
+
+
+# What it says of networks that take longer to judge; `begins` as a line of the ledger has it.
+
+LARGE = [
+    ("inception-v3", "4.7.2, the table of errors", "googlenet@separable=true mult_adds", MATCH),
+    ("resnext", "4.8.5", "only one hyper-parameter", DIFFERS),  # cardinality and width
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spec", "section", "begins", "kind"), LARGE)
+def test_what_the_notes_say_of_large_networks(
+    ledger: ModuleType, spec: str, section: str, begins: str, kind: str
+) -> None:
+    told = ledger.Ledger("002", "", "", "", ())
+    found = ledger.judged(told, f"{spec} | section {section} | {begins}")
+    assert {verdict.kind for verdict in found} == {kind}
 
 
 def test_rows_that_the_notes_lost_of_vggs_table(claims: dict[str, list[Verdict]]) -> None:
