@@ -135,12 +135,38 @@ OTHERS = [
     ("vgg", "003, VGG", "all hidden layers have ReLU", MATCH),
     ("resnet", "003, ResNet", "all three sorts of shortcuts are better", MATCH),
     ("resnet-cifar", "003, ResNet", "the ResNet of 1202 layers", DIFFERS),  # 110, not 101
-    ("modules-residual", "003, ResNet", "the left unit of Figure 5", MATCH),  # 231M and 218M
+    ("modules-residual", "003, ResNet", "the left unit of Figure 5", DIFFERS),  # 231M and 218M
     ("vgg", "004, section 2.2", "VGG has a max pool behind each", DIFFERS),
     ("googlenet", "004, section 2.3", "an Inception module has four branches", MATCH),
     ("googlenet", "004, section 2.3", "each branch has kernels", DIFFERS),
     ("resnet", "004, section 2.4", "ResNet takes the same computation", DIFFERS),
     ("densenet", "004, section 2.5", "each dense layer consists of", DIFFERS),
+    ("vgg", "003, receptive field", "the deeper a layer", DIFFERS),  # not with 1x1 kernels
+    ("vgg", "003, receptive field", "each neuron is connected with the input", DIFFERS),
+    (
+        "modules-kernels",
+        "003, receptive field",
+        "enlarging the receptive field",
+        DIFFERS,
+    ),  # 1x7, 7x1
+    ("vgg", "003, VGG", "tests are dense, at several scales", MATCH),
+    ("alexnet", "003, AlexNet, section 2.2", "each GPU has half", MATCH),
+    ("resnet", "003, ResNet", "with identity layers behind a shallow network", DIFFERS),
+    ("googlenet", "004, section 2.3", "first a large kernel extracts global", DIFFERS),  # 7 of 224
+    ("googlenet", "004, section 2.3", "... then a smaller kernel extracts local", DIFFERS),
+    ("resnet", "004, section 2.4", "... so that it can be trained on inputs of any size", MATCH),
+    ("senet", "004, section 2.4", "SEResNet modulates the depth", DIFFERS),
+    ("vgg", "004, section 2.2", "... and with dropout", MATCH),
+    ("alexnet", "004, section 2.1", "a system of two GPUs", MATCH),
+    ("resnet", "001, section 2.1", "a CNN's output comes after several", DIFFERS),
+    ("senet", "001, section 3.2.6", "SE enlarges the receptive field", MATCH),  # by its gates
+    ("senet", "001, section 4.1", "one fully connected layer gives", DIFFERS),  # two
+    ("mobilenet", "001, section 3.2.7", "... by features of key regions", DIFFERS),
+    ("alexnet", "001, section 4.1", "BatchNorm is added behind each", DIFFERS),
+    ("alexnet", "001, section 5.1", "three networks are tested", DIFFERS),  # four
+    ("alexnet", "001, section 5.3.1", "the accuracy is measured on 1k images", DIFFERS),
+    ("alexnet", "001, section 5.3.3.1", "SENet-154 has accuracies", DIFFERS),  # of 5.3.2.1
+    ("alexnet", "001, section 5.3.2.1", "GoogleNet has a top-1 accuracy", DIFFERS),
 ]
 
 
