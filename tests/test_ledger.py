@@ -110,9 +110,30 @@ VERDICTS = [
 ]
 
 
-# What documents 001, 003 and 004 say; `source` is what follows "course notes ".
+# What documents 000, 001, 003 and 004 say; `source` is what follows "course notes ".
 
 OTHERS = [
+    ("alexnet", "000, section 2", "its network and its input are far larger", DIFFERS),  # Le et al.
+    ("alexnet", "000, section 4.1.2", "AlexNet stacks layers as convolution + conv", DIFFERS),
+    ("alexnet", "000, section 4.2.1", "AlexNet has many layers", DIFFERS),  # the fewest of four
+    ("alexnet", "000, section 4.3.1", "models deeper than AlexNet also bring", DIFFERS),
+    ("vgg", "000, section 3.2.3, item 3", "B is better", MATCH),
+    (
+        "vgg",
+        "000, section 3.2.3, Table 4 (S = [256; 512])",
+        "the best model is Net-E",
+        DIFFERS,
+    ),  # D has the same errors
+    ("resnet", "000, section 1.5", "its 152 layers are a new record", DIFFERS),
+    ("resnet", "000, section 3.3.3", "residual blocks solve vanishing", DIFFERS),
+    ("resnet", "000, section 3.3.3", "the authors propose stochastic pooling", DIFFERS),
+    ("resnet", "000, section 3.3.3", "the paper introduces batch normalization", DIFFERS),
+    ("resnet", "000, section 3.3.4", "the solutions of the plain network of 18", MATCH),
+    ("mobilenet", "000, section 3.4.2", "each neuron is connected to a small part", DIFFERS),  # fc6
+    ("mobilenet", "000, section 3.4.3, item 4", "on CPU, GPU and FPGA", DIFFERS),
+    ("mobilenet", "000, section 4.2.4", "in detection it may be worse", MATCH),
+    ("mobilenet", "000, section 4.2.4", "its model is small, and yet", DIFFERS),
+    ("mobilenet", "000, section 4.2.4", "its demand for computing", DIFFERS),
     ("alexnet", "001, section 2.1", "a fully connected layer is connected with all", DIFFERS),
     (
         "alexnet",
