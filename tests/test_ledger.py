@@ -190,6 +190,18 @@ OTHERS = [
     ("alexnet", "001, section 5.3.1", "the accuracy is measured on 1k images", DIFFERS),
     ("alexnet", "001, section 5.3.3.1", "SENet-154 has accuracies", DIFFERS),  # of 5.3.2.1
     ("alexnet", "001, section 5.3.2.1", "GoogleNet has a top-1 accuracy", DIFFERS),
+    ("vgg", "003, VGG", "the error falls with depth", DIFFERS),  # not from D to E at fixed scales
+    ("vgg", "003, VGG", "its features classify PASCAL VOC and Caltech best", DIFFERS),  # Table 11
+    ("resnet", "003, ResNet", "in several recognition tasks", MATCH),
+    ("resnet-cifar", "003, ResNet", "deeper plain networks clearly degrade", MATCH),
+    ("alexnet", "003, AlexNet, section 3.2", "all neurons are used for tests", MATCH),
+    ("densenet", "004, section 2.5", "... above all on small data sets", MATCH),
+    ("alexnet", "004, section 2", "... each of them for the first time", DIFFERS),
+    ("alexnet", "004, section 2.1", "... so that it can process larger images", DIFFERS),
+    ("alexnet", "001, section 3", "ImageNet is divided into two subsets", DIFFERS),  # three
+    ("alexnet", "001, section 3.2.1", "training images are cropped", DIFFERS),
+    ("alexnet", "001, section 5.2", "ILSVRC 2012 is the largest", DIFFERS),  # a part of ImageNet
+    ("vgg", "001, section 3.2.2", "VGG is the first general architecture", DIFFERS),
 ]
 
 
