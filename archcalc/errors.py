@@ -3,8 +3,9 @@
     ArchcalcError                 the user can mend it: one sentence, exit code 2
     |-- SpecError                 a spec says something it can't
     |   `-- SpecErrors            all schema errors of one file, reported together
-    |-- LayerError                an op can't take its inputs (with layer and place: SpecError)
-    |-- GraphError                a graph can't be built so: a name that is taken, and the like
+    |-- FieldError                a field or an argument that can't be
+    |   |-- LayerError            an op can't take these fields or inputs
+    |   `-- GraphError            a graph can't be built so: a name that is taken, and the like
     |-- NetworkNotFound           no network, file or variant of that name
     |-- SettingError              a setting, input shape, dtype or batch that can't be
     |-- ColumnError               a column, table or sort key that is not there
@@ -92,16 +93,34 @@ class SpecErrors(SpecError):
         return "\n".join(str(error) for error in self.errors)
 
 
-class LayerError(ArchcalcError):
-    """An op can't take these inputs or fields; who knows the layer turns it into a SpecError."""
+class FieldError(ArchcalcError):
+    """What can't be built: `fact` says why, and `field` which argument is wrong, where it is one.
 
+    Neither knows in which words a frontend's users write: a frontend has `fact` and `field` apart,
+    and adds the place, its own words and its own hint.
+    """
 
-class GraphError(ArchcalcError):
-    """A graph can't be built so; `field` is the argument that is wrong, where it is one."""
-
-    def __init__(self, message: str, *, field: str | None = None, layer: str | None = None) -> None:
-        super().__init__(f"{field}: {message}" if field else message, layer=layer)
+    def __init__(
+        self,
+        fact: str,
+        *,
+        field: str | None = None,
+        place: Place | None = None,
+        layer: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        message = f"{field}: {fact}" if field else fact
+        super().__init__(message, place=place, layer=layer, hint=hint)
+        self.fact = fact
         self.field = field
+
+
+class LayerError(FieldError):
+    """An op can't take these fields or inputs; a graph's builder adds the layer (GraphError)."""
+
+
+class GraphError(FieldError):
+    """A graph can't be built so."""
 
 
 class NetworkNotFound(ArchcalcError):

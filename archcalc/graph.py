@@ -19,7 +19,6 @@ from archcalc.errors import (
     InputWarning,
     LayerError,
     Place,
-    SpecError,
     received,
 )
 from archcalc.ops.base import LARGEST_AXIS, Op, spelled
@@ -260,29 +259,38 @@ def collector_paused() -> Iterator[None]:
 
 
 class _Entered:
-    """Inside a `with` the builder adds to a scope, after it to the outer one again."""
+    """Inside a `with` the builder adds to a scope, after it to the outer one again.
 
-    __slots__ = ("builder", "outer", "scope")
+    A scope that is left without layers is no part of the graph.
+    """
+
+    __slots__ = ("builder", "entered", "outer", "scope")
 
     def __init__(self, builder: GraphBuilder, scope: Scope, outer: Scope) -> None:
         self.builder = builder
         self.scope = scope
         self.outer = outer
+        self.entered = False
 
     def __enter__(self) -> Scope:
-        if self.builder.scope is not self.outer or self.scope.children:
+        if self.builder.scope is not self.outer or self.entered:
             raise GraphError(
                 "expected a block to be entered once, where it was opened, received it elsewhere "
                 "or again",
                 layer=self.scope.path,
             )
+        self.builder.check_name(self.scope.name)
+        self.entered = True
+        self.outer.children[self.scope.name] = self.scope
         self.builder.scope = self.scope
         return self.scope
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *more: object) -> None:
         self.builder.scope = self.outer
-        if self.scope.exit is not None and self.scope.level:
-            self.scope.exit = self.builder.seen(self.scope.exit)
+        if not self.scope.children:
+            del self.outer.children[self.scope.name]
+        if error is None:
+            self.builder.leave(self.scope)
 
 
 def _upwards(scope: Scope) -> Iterator[Scope]:
@@ -418,11 +426,11 @@ class GraphBuilder:
         shared_with: Node | None = None,
         label: str | None = None,
     ) -> Node:
-        """Append a layer; raises SpecError with its name, inputs and place if it can't be."""
-        self._check_name(name)
+        """Append a layer; `source` is where the frontend has it from, which is its own affair."""
+        self.check_name(name)
         self._check_layer(op, inputs, name)
         if self._applied:
-            inputs = [self.seen(tensor, source, name) for tensor in inputs]
+            inputs = [self.seen(tensor, name) for tensor in inputs]
         node = self._append(op, tuple(inputs), name, source)
         node.label = label
         if op.references or shared_with is not None:
@@ -443,7 +451,7 @@ class GraphBuilder:
 
     # What can't be a graph.
 
-    def _check_name(self, name: str) -> None:
+    def check_name(self, name: str) -> None:
         """Refuse names that are taken in this scope, or that a full name can't hold."""
         if self._finished:
             raise GraphError(f"expected nothing after finish, received {received(name)}")
@@ -495,7 +503,7 @@ class GraphBuilder:
         try:
             node.op.check_origin(origin.op, origin.facts, tensor.port, node.facts.outputs)
         except LayerError as error:
-            raise self._placed(error, node.name, node.source) from None
+            raise self._named(error, node.name) from None
 
     def _append(self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None) -> Node:
         key = (op, tuple([tensor.shape for tensor in inputs]))
@@ -504,7 +512,7 @@ class GraphBuilder:
             try:
                 facts = self._facts[key] = op.facts(key[1])
             except LayerError as error:
-                raise self._placed(error, name, source) from None
+                raise self._named(error, name) from None
         node = Node(len(self.nodes), name, op, inputs, facts, self.scope)
         node.source = source
         self.nodes.append(node)
@@ -521,15 +529,16 @@ class GraphBuilder:
                 for ps in (own, theirs)
             )
             wanted = "no parameters" if needed == "none" else f"parameters {needed}"
-            raise SpecError(
-                f"weights: expected {wanted}, received those of {other.path}: {given}",
-                place=node.source,
+            raise GraphError(
+                f"expected {wanted}, received those of {other.path}: {given}",
+                field="shared_with",
                 layer=node.path,
             )
         node.shared_with = other.shared_with or other
 
-    def _placed(self, error: LayerError, name: str, source: Place | None) -> SpecError:
-        return SpecError(error.message, place=source, layer=self._path(name), hint=error.hint)
+    def _named(self, error: LayerError, name: str) -> GraphError:
+        """An op's error, of the layer of that name."""
+        return GraphError(error.fact, field=error.field, layer=self._path(name), hint=error.hint)
 
     def enter(
         self, name: str, kind: str, entry: Tensor, applications: int | None = None
@@ -538,9 +547,9 @@ class GraphBuilder:
 
         With `applications`, the entry must have so many in front: (applications, *shape) are so
         many tensors of that shape, and each layer inside takes one of them, as `seen` tells its
-        shape. Raises SpecError where it has not.
+        shape. A block that is left without layers is no part of the graph.
         """
-        self._check_name(name)
+        self.check_name(name)
         self._text(kind, "kind")
         if not self._owns(entry):
             raise self._foreign("entry", entry, name)
@@ -555,26 +564,38 @@ class GraphBuilder:
         if applications is not None:
             self._applied = True
             if scope.times > LARGEST_AXIS:
-                raise SpecError(
-                    f"times: expected at most {LARGEST_AXIS:,} applications in all, received "
+                raise GraphError(
+                    f"expected at most {LARGEST_AXIS:,} applications in all, received "
                     f"{scope.times:,}",
+                    field="applications",
                     layer=scope.path,
                 )
             if len(entry.shape) < 2 or entry.shape[0] != applications:
                 like = (applications, *(entry.shape[1:] or (64, 14, 14)))
-                raise SpecError(
-                    f"times: expected what comes in to have {applications} in front, as "
+                raise GraphError(
+                    f"expected what comes in to have {applications} in front, as "
                     f"{spelled(like)} has, received {spelled(entry.shape)}",
+                    field="applications",
                     layer=scope.path,
                 )
-        outer.children[name] = scope
         return _Entered(self, scope, outer)
 
-    def seen(self, tensor: Tensor, source: Place | None = None, name: str = "") -> Tensor:
+    def leave(self, scope: Scope) -> None:
+        """Hold a block that is left against what a block must have, and see its exit from here."""
+        if scope.exit is None and scope.children:
+            message = "expected a block's exit to be set before it is left, received none"
+            raise GraphError(message, layer=scope.path)
+        if scope.exit is not None:
+            if not self._owns(scope.exit):
+                raise self._foreign("exit", scope.exit, scope.name)
+            if scope.level:
+                scope.exit = self.seen(scope.exit)
+
+    def seen(self, tensor: Tensor, name: str = "") -> Tensor:
         """A tensor as it is seen from the scope that is being filled.
 
         Out of a part applied N times it comes with N in front; what goes into one comes without.
-        Raises SpecError where a layer in such a part takes something from outside that is not what
+        Raises GraphError where a layer in such a part takes something from outside that is not what
         comes into the part: each application has its own.
         """
         if not self._owns(tensor):
@@ -596,10 +617,9 @@ class GraphBuilder:
                 continue
             entry = part.entry
             if entry is None or (entry.node, entry.port) != (tensor.node, tensor.port):
-                raise SpecError(
+                raise GraphError(
                     f"expected a layer inside {part.path}, which is applied {part.applications} "
                     f"times, or what comes into it, received {node.path or node.name}",
-                    place=source,
                     layer=f"{self.scope.path}/{name}" if name else self.scope.path,
                 )
             shape = shape[1:]
@@ -651,12 +671,11 @@ class GraphBuilder:
         unused = [node for node in self.nodes[1:] if not reached[node.index]]
         if unused:
             more = f" (and {len(unused) - 1} more)" if len(unused) > 1 else ""
-            raise SpecError(
+            raise GraphError(
                 f"expected a layer that feeds an output of the network, received one that does "
                 f"not{more}",
-                place=unused[-1].source,
+                field="outputs",
                 layer=unused[-1].path,
-                hint="take it with 'from:', list it under 'outputs:', or leave it out",
             )
         self.root.exit = outputs[0].tensor
         self._finished = True

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from zoo import NETWORKS, SAMPLED_NETWORKS
 
 import archcalc
-from archcalc.errors import SettingError, SpecError
+from archcalc.errors import LayerError, SettingError
 from archcalc.ops import KINDS
 from archcalc.pytorch import export
 from archcalc.pytorch.builders import build_layer
@@ -520,7 +520,7 @@ def test_four_axes_are_refused_with_the_place(tmp_path: Any) -> None:
     path = tmp_path / "four.yaml"
     path.write_text("name: four\ninput: [1, 5, 5, 5, 5]\nlayers:\n  - conv: {out: 2, kernel: 3}\n")
     with pytest.raises(
-        SpecError, match=r"four.yaml:4:5: layer conv1: conv: expected 1 to 3 spatial"
+        LayerError, match=r"four.yaml:4:5: layer conv1: conv: expected 1 to 3 spatial"
     ) as caught:
         archcalc.build(str(path))
     assert caught.value.place is not None

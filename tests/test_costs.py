@@ -11,7 +11,7 @@ from zoo import EACH_NETWORK
 from archcalc import GraphBuilder, analyze
 from archcalc.analysis import Analysis
 from archcalc.analysis.costs import NOTHING, Costs, total
-from archcalc.errors import SettingError, SpecError
+from archcalc.errors import GraphError, SettingError
 from archcalc.graph import Output
 from archcalc.ops import KINDS, OPERATIONS
 
@@ -195,11 +195,11 @@ def test_shared_buffers_are_counted_once() -> None:
 def test_parameters_of_another_shape_cannot_be_shared() -> None:
     builder = GraphBuilder("shared")
     first = builder.add(conv(), [builder.input((4, 8, 8))], "first")
-    with pytest.raises(SpecError) as caught:
+    with pytest.raises(GraphError) as caught:
         builder.add(conv(kernel=1, padding=0), [first.tensor()], "again", shared_with=first)
     assert caught.value.layer == "again"
     assert caught.value.message == (
-        "weights: expected parameters weight 4x4x1x1, bias 4, "
+        "shared_with: expected parameters weight 4x4x1x1, bias 4, "
         "received those of first: weight 4x4x3x3, bias 4"
     )
 
@@ -293,14 +293,14 @@ def test_equal_layers_do_not_share_costs_across_times() -> None:
 def refusal(shape: tuple[int, ...], times: int) -> str:
     builder = GraphBuilder("refused")
     x = builder.input(shape)
-    with pytest.raises(SpecError) as caught:
+    with pytest.raises(GraphError) as caught:
         builder.enter("part", "part", x, applications=times)
     assert caught.value.layer == "part"
     return caught.value.message
 
 
 def test_what_comes_in_has_as_many_in_front_as_there_are_applications() -> None:
-    wanted = "times: expected what comes in to have 3 in front, as {} has, received {}"
+    wanted = "applications: expected what comes in to have 3 in front, as {} has, received {}"
     assert refusal((4, 8, 8), 3) == wanted.format("3x8x8", "4x8x8")
     assert refusal((3,), 3) == wanted.format("3x64x14x14", "3")
 
@@ -311,11 +311,11 @@ def test_applications_in_all_are_bounded() -> None:
     x = builder.input((10**9, 10**9, 2))
     with (
         builder.enter("outer", "part", x, applications=10**9),
-        pytest.raises(SpecError) as caught,
+        pytest.raises(GraphError) as caught,
     ):
         builder.enter("inner", "part", builder.seen(x), applications=10**9)
     assert caught.value.message == (
-        "times: expected at most 1,000,000,000,000,000 applications in all, "
+        "applications: expected at most 1,000,000,000,000,000 applications in all, "
         "received 1,000,000,000,000,000,000"
     )
 
@@ -326,7 +326,7 @@ def test_a_part_sees_nothing_from_outside_but_what_comes_in() -> None:
     other = builder.add(KINDS["relu"](), [x], "other").tensor()
     with (
         builder.enter("part", "part", x, applications=3),
-        pytest.raises(SpecError) as caught,
+        pytest.raises(GraphError) as caught,
     ):
         builder.add(conv(), [other], "conv")
     assert caught.value.layer == "part/conv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,10 +44,37 @@ class Begun:
 
 def again(begun: Begun) -> None:
     entered = begun.builder.enter("block", "kind", begun.x)
-    with entered:
-        begun.add("inside")
+    with entered as scope:
+        scope.exit = begun.add("inside").tensor()
     with entered:
         begun.add("another")
+
+
+def again_empty(begun: Begun) -> None:
+    """Nothing was added the first time, so that the block looks new."""
+    entered = begun.builder.enter("block", "kind", begun.x)
+    with entered as scope:
+        scope.exit = begun.x
+    with entered:
+        begun.add("another")
+
+
+def opened_twice(begun: Begun) -> None:
+    """Two blocks of one name, opened before either has a layer."""
+    first, second = (begun.builder.enter("block", "kind", begun.x) for _ in range(2))
+    with first as scope:
+        scope.exit = begun.add("inside").tensor()
+    with second:
+        begun.add("inside")
+
+
+def left_with(exit_of: Callable[[Begun], Any]) -> Callable[[Begun], Any]:
+    def leave(begun: Begun) -> None:
+        with begun.builder.enter("block", "kind", begun.x) as scope:
+            begun.add("inside")
+            scope.exit = exit_of(begun)
+
+    return leave
 
 
 def repeated(scope: Callable[[Begun], Any]) -> Callable[[Begun], Any]:
@@ -70,9 +98,9 @@ def outward(begun: Begun) -> Any:
     return scope
 
 
-def without_exit(begun: Begun) -> Any:
+def without_layers(begun: Begun) -> Any:
     with begun.builder.enter("block", "kind", begun.x) as scope:
-        begun.add("inside")
+        scope.exit = begun.x
     return scope
 
 
@@ -153,6 +181,20 @@ REFUSED: dict[str, tuple[Callable[[Begun], Any], str]] = {
         again,
         "expected a block to be entered once, where it was opened, received it elsewhere or again",
     ),
+    "a block without layers entered again": (
+        again_empty,
+        "expected a block to be entered once, where it was opened, received it elsewhere or again",
+    ),
+    "two blocks of one name": (opened_twice, f"{TAKEN}'block'"),
+    "a block without an exit": (
+        left_with(lambda _: None),
+        "expected a block's exit to be set before it is left, received none",
+    ),
+    "a node for an exit": (
+        left_with(lambda b: b.a),
+        "exit: expected a tensor, such as a node's tensor(), received 'Node'",
+    ),
+    "another's exit": (left_with(lambda b: b.foreign), f"exit: {ELSEWHERE}"),
     "another's tensor seen": (lambda b: b.builder.seen(b.foreign), f"tensor: {ELSEWHERE}"),
     "a repeat outside of a block": (
         lambda b: b.builder.repeat(b.block("b")),
@@ -161,8 +203,8 @@ REFUSED: dict[str, tuple[Callable[[Begun], Any], str]] = {
     "a repeat of no block": (
         repeated(lambda _: None), "scope: expected a block of this builder, received None",
     ),
-    "a repeat of a block without an exit": (
-        repeated(without_exit),
+    "a repeat of a block without layers": (
+        repeated(without_layers),
         "scope: expected a block with layers and its exit set, received one without",
     ),
     "a repeat on another shape": (
@@ -188,6 +230,39 @@ REFUSED: dict[str, tuple[Callable[[Begun], Any], str]] = {
         lambda b: b.finish(*[Output("a", b.a.tensor())] * 2),
         "outputs: expected names that differ, received 'a'",
     ),
+    "a layer that feeds nothing": (
+        lambda b: (b.add("b"), b.add("c"), b.finish(Output("a", b.a.tensor()))),
+        (
+            "outputs: expected a layer that feeds an output of the network, received one that "
+            "does not (and 1 more)"
+        ),
+    ),
+    "inputs that a layer can't take": (
+        lambda b: b.add("b", op=KINDS["conv"](out=2, kernel=1)),
+        "conv: expected an input with spatial axes, such as 3x224x224, received 4",
+    ),
+    "a field that a layer can't have": (
+        lambda b: b.add("b", op=KINDS["split"](parts=3)),
+        "parts: expected a divisor of the 4 channels, received 3",
+    ),
+    "weights of another shape": (
+        lambda b: b.add(
+            "c",
+            op=KINDS["linear"](out=3),
+            shared_with=b.add("b", op=KINDS["linear"](out=2)),
+        ),
+        (
+            "shared_with: expected parameters weight 3x4, bias 3, received those of b: "
+            "weight 2x4, bias 2"
+        ),
+    ),
+    "what has not as many in front": (
+        lambda b: b.builder.enter("b", "kind", b.x, 3),
+        (
+            "applications: expected what comes in to have 3 in front, as 3x64x14x14 has, "
+            "received 4"
+        ),
+    ),
     "finish inside of a block": (
         finished_inside, "expected finish after every block is left, received it inside of one",
     ),
@@ -211,13 +286,18 @@ def test_what_can_be_no_graph_is_refused(what: str) -> None:
         act(Begun())
     assert caught.value.message == message
     assert isinstance(caught.value, ArchcalcError)
-    assert caught.value.field == (message.split(":")[0] if ": expected" in message else None)
+    field, _, fact = message.partition(": ")
+    if message.startswith(("expected", "conv: ")):  # a kind is no field
+        field, fact = "", message
+    assert (caught.value.field or "", caught.value.fact) == (field, fact)
+    assert not re.search(r"\b(from|outputs|weights|times):", fact), "a spec's words"
+    assert caught.value.place is None
 
 
 def test_an_error_names_the_layer_in_its_block() -> None:
     begun = Begun()
-    with begun.builder.enter("block", "kind", begun.x):
-        begun.add("inside")
+    with begun.builder.enter("block", "kind", begun.x) as scope:
+        scope.exit = begun.add("inside").tensor()
         with pytest.raises(GraphError, match="layer block/inside: name: expected one that is not"):
             begun.add("inside")
 
@@ -241,3 +321,11 @@ def test_layers_of_one_name_in_different_blocks_are_no_matter() -> None:
     two = begun.block("two", one.exit)
     graph = begun.finish(Output("a", begun.a.tensor()), Output("two", two.exit))
     assert [node.path for node in graph.layers] == ["a", "one/inside", "two/inside"]
+
+
+def test_a_block_that_is_left_without_layers_is_no_part_of_the_graph() -> None:
+    begun = Begun()
+    with begun.builder.enter("block", "kind", begun.x) as scope:
+        scope.exit = begun.x
+    begun.add("block", [scope.exit])
+    assert list(begun.builder.root.children) == ["a", "block"]

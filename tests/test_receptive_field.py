@@ -21,7 +21,7 @@ from archcalc.analysis.receptive_field import (
     fields,
     receptive_fields,
 )
-from archcalc.errors import SpecError
+from archcalc.errors import GraphError
 from archcalc.graph import Graph, Output, Tensor
 from archcalc.ops import KINDS
 
@@ -125,7 +125,7 @@ class Grower:
         while True:
             try:
                 grown = self.random.choice(kinds)(x)
-            except SpecError:  # a kernel larger than its input, and the like: try another
+            except GraphError:  # a kernel larger than its input, and the like: try another
                 continue
             if grown.count <= 200:
                 return grown

@@ -84,8 +84,6 @@ class Views:
                 self.step(self.source.choice(self.tensors))
             inside = self.tensors
             scope.exit = inside[-1]
-        if not scope.children:
-            del self.builder.scope.children[name]
         self.tensors = outside + [self.builder.seen(one) for one in inside[1:]]
 
     def add(self, kind: str, fields: dict[str, Any], tensor: Tensor) -> None:

@@ -315,7 +315,7 @@ def _field_value(field: f.Field, value: Any) -> Any:
     try:
         return field.convert(plain_value(value))  # which may be NumPy's
     except SettingError as error:
-        raise LayerError(f"{field.name}: {error.message}") from None
+        raise LayerError(error.message, field=field.name) from None
 
 
 def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:
@@ -372,7 +372,7 @@ def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, .
         return (value,) * rank
     if len(value) != rank:
         wanted = "1 number" if rank == 1 else f"{rank} numbers, one an axis"
-        raise LayerError(f"{name}: expected {wanted}, received {len(value)}")
+        raise LayerError(f"expected {wanted}, received {len(value)}", field=name)
     return value
 
 

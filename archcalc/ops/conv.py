@@ -72,7 +72,9 @@ def slides(op: Any, sizes: tuple[int, ...]) -> tuple[Slide, ...]:
     if not isinstance(padding, tuple):
         padding = (padding,) * rank
     elif len(padding) != rank:
-        raise LayerError(f"padding: expected {rank} items, one an axis, received {len(padding)}")
+        raise LayerError(
+            f"expected {rank} items, one an axis, received {len(padding)}", field="padding"
+        )
     along = (
         per_axis(op.kernel, rank, "kernel"),
         per_axis(stride, rank, "stride"),
@@ -195,8 +197,8 @@ class _Convolution(Op):
         for name, count in (("input", channels), ("output", self.out)):
             if count % self.groups:
                 raise LayerError(
-                    f"groups: expected a divisor of the {count} {name} channels, "
-                    f"received {self.groups}"
+                    f"expected a divisor of the {count} {name} channels, received {self.groups}",
+                    field="groups",
                 )
         return channels
 
@@ -238,9 +240,11 @@ class Conv(_Convolution):
         if self.table is None:
             return
         if self.groups > 1:
-            raise LayerError("table: expected no groups beside it, received both")
+            raise LayerError("expected no groups beside it, received both", field="table")
         if (rows := sum(map(len, self.table))) != self.out:
-            raise LayerError(f"table: expected {self.out} rows, one an output map, received {rows}")
+            raise LayerError(
+                f"expected {self.out} rows, one an output map, received {rows}", field="table"
+            )
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         channels = self._channels(inputs)
@@ -248,7 +252,7 @@ class Conv(_Convolution):
             self.table
             and (last := max(max(row) for rows in self.table for row in rows)) >= channels
         ):
-            raise LayerError(f"table: expected maps 0 to {channels - 1}, received {last}")
+            raise LayerError(f"expected maps 0 to {channels - 1}, received {last}", field="table")
         return ((given(self.out), *slide_sizes(self, spatial(inputs[0], self))),)
 
     def resolved(self, inputs: Shapes) -> Mapping[str, Derived]:
@@ -339,7 +343,7 @@ class ConvTranspose(_Convolution):
 
     def check(self) -> None:
         if isinstance(self.padding, str):
-            raise LayerError(f"padding: expected numbers, received '{self.padding}'")
+            raise LayerError(f"expected numbers, received '{self.padding}'", field="padding")
 
     def _slides(self, inputs: Shapes) -> tuple[Fractional, ...]:
         resolved = []
@@ -356,8 +360,9 @@ class ConvTranspose(_Convolution):
         for e, w in zip(extra, windows, strict=True):
             if e >= max(w.stride, w.dilation):
                 raise LayerError(
-                    f"extra: expected less than the stride {w.stride} or the dilation "
-                    f"{w.dilation}, received {e}"
+                    f"expected less than the stride {w.stride} or the dilation "
+                    f"{w.dilation}, received {e}",
+                    field="extra",
                 )
         return ((given(self.out), *map(transposed_size, sizes, windows, extra)),)
 

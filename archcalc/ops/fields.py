@@ -41,7 +41,8 @@ class Field:
         raise NotImplementedError
 
     def refuse(self, value: object) -> LayerError:
-        return LayerError(f"{self.name}: expected {self.expected}, received {_shown(value)}")
+        message = f"expected {self.expected}, received {_shown(value)}"
+        return LayerError(message, field=self.name)
 
 
 class Integer(Field):
@@ -227,7 +228,9 @@ class Table(Field):
         groups = value if grouped else _runs(value)
         table = tuple(tuple(self._row(row) for row in group) for group in groups)
         if (count := sum(len(row) for group in table for row in group)) > MOST_ITEMS:
-            raise LayerError(f"table: expected at most {MOST_ITEMS} connections, received {count}")
+            raise LayerError(
+                f"expected at most {MOST_ITEMS} connections, received {count}", field="table"
+            )
         return table
 
     def _row(self, row: Any) -> tuple[int, ...]:

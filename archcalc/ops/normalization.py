@@ -125,7 +125,8 @@ class GroupNorm(_Statistics):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if inputs[0][0] % self.groups:
             raise LayerError(
-                f"groups: expected a divisor of the {inputs[0][0]} channels, received {self.groups}"
+                f"expected a divisor of the {inputs[0][0]} channels, received {self.groups}",
+                field="groups",
             )
         return inputs
 

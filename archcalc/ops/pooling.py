@@ -80,8 +80,9 @@ class _Pool(Weightless):
         for slide, window in zip(*slid(self, sizes)[1:], strict=True):
             if max(window.before, window.after) > slide.kernel // 2 and slide.padding != "same_tf":
                 raise LayerError(
-                    f"padding: expected at most half the kernel {slide.kernel}, "
-                    f"received {max(window.before, window.after)}"
+                    f"expected at most half the kernel {slide.kernel}, "
+                    f"received {max(window.before, window.after)}",
+                    field="padding",
                 )
 
     def resolved(self, inputs: Shapes) -> Mapping[str, Derived]:
@@ -343,20 +344,21 @@ class MaxUnpool(Weightless):
 
     def check(self) -> None:
         if isinstance(self.padding, str):
-            raise LayerError(f"padding: expected numbers, received '{self.padding}'")
+            raise LayerError(f"expected numbers, received '{self.padding}'", field="padding")
 
     def check_origin(self, given: Op, facts: Facts, port: int, outputs: Shapes) -> None:
         """The switches are places in their pool's input: what is unpooled has its size."""
         if not isinstance(given, MaxPool) or port != 1:
             raise LayerError(
-                "switches: expected those of a max pool with switches: true, "
-                f"received the output of {given.kind}"
+                "expected those of a max pool that gives its switches, "
+                f"received the output of {given.kind}",
+                field="switches",
             )
         pooled, own = facts.inputs[0][1:], outputs[0][1:]
         if own != pooled:
             raise LayerError(
-                f"size: expected {spelled(pooled)}, the size of what was pooled, "
-                f"received {spelled(own)}"
+                f"expected {spelled(pooled)}, the size of what was pooled, received {spelled(own)}",
+                field="size",
             )
 
     def _slides(self, inputs: Shapes) -> tuple[Fractional, ...]:
@@ -367,8 +369,8 @@ class MaxUnpool(Weightless):
         values, switches = inputs
         if values != switches:
             raise LayerError(
-                f"switches: expected the values' shape {spelled(values)}, "
-                f"received {spelled(switches)}"
+                f"expected the values' shape {spelled(values)}, received {spelled(switches)}",
+                field="switches",
             )
         windows = self._slides(inputs)
         least = [transposed_size(n, w, 0) for n, w in zip(values[1:], windows, strict=True)]
@@ -378,8 +380,9 @@ class MaxUnpool(Weightless):
         for size, small, window in zip(wanted, least, windows, strict=True):
             if not small.number - window.stride < size < small.number + window.stride:
                 raise LayerError(
-                    f"size: expected {small.number}, or less than the stride {window.stride} "
-                    f"away from it, received {size}"
+                    f"expected {small.number}, or less than the stride {window.stride} "
+                    f"away from it, received {size}",
+                    field="size",
                 )
         return ((given(values[0]), *map(given, wanted)),)
 

@@ -68,7 +68,7 @@ class Proposals(Weightless):
         every = a * scores[1] * scores[2]
         if self.number > every:
             raise LayerError(
-                f"number: expected at most the {every} anchors, received {self.number}"
+                f"expected at most the {every} anchors, received {self.number}", field="number"
             )
         return ((given(self.number), given(CORNERS)),)
 

@@ -108,7 +108,8 @@ class ChannelShuffle(_Move):
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         if inputs[0][0] % self.groups:
             raise LayerError(
-                f"groups: expected a divisor of the {inputs[0][0]} channels, received {self.groups}"
+                f"expected a divisor of the {inputs[0][0]} channels, received {self.groups}",
+                field="groups",
             )
         return inputs
 
@@ -127,7 +128,7 @@ class Pad(_Move):
     def check(self) -> None:
         for name in ("padding", "channels"):
             if isinstance(getattr(self, name), str):
-                raise LayerError(f"{name}: expected numbers, received '{getattr(self, name)}'")
+                raise LayerError(f"expected numbers, received '{getattr(self, name)}'", field=name)
 
     def _sides(self, inputs: Shapes) -> list[tuple[int, int]]:
         rank = len(inputs[0]) - 1
@@ -152,7 +153,7 @@ def _each(value: Any, count: int, name: str) -> tuple[Any, ...]:
     if not isinstance(value, tuple):
         return (value,) * count
     if len(value) != count:
-        raise LayerError(f"{name}: expected {count} items, one an axis, received {len(value)}")
+        raise LayerError(f"expected {count} items, one an axis, received {len(value)}", field=name)
     return value
 
 
@@ -175,10 +176,10 @@ class Slice(_Move):
         size = _axis_size(shape, self.axis)
         stop = size if self.stop is None else self.stop
         if stop > size:
-            raise LayerError(f"stop: expected at most the axis' {size}, received {stop}")
+            raise LayerError(f"expected at most the axis' {size}, received {stop}", field="stop")
         if self.start >= stop:
             raise LayerError(
-                f"start: expected less than {stop}, where it ends, received {self.start}"
+                f"expected less than {stop}, where it ends, received {self.start}", field="start"
             )
         taken = formula("ceil((stop - start)/step)")(stop=stop, start=self.start, step=self.step)
         return ((*map(given, shape[: self.axis]), taken, *map(given, shape[self.axis + 1 :])),)
@@ -200,12 +201,12 @@ class Slice(_Move):
 
 def _axis_size(shape: tuple[int, ...], axis: int) -> int:
     if axis >= len(shape):
-        raise LayerError(f"axis: expected 0 to {len(shape) - 1}, received {axis}")
+        raise LayerError(f"expected 0 to {len(shape) - 1}, received {axis}", field="axis")
     return shape[axis]
 
 
 class Split(_Move):
-    """The channels in several parts, each a tensor, taken by `from: NAME.0` and so on."""
+    """The channels in several parts, each a tensor at a port of its own: 0, 1, and so on."""
 
     kind = "split"
     title = "split"
@@ -220,21 +221,23 @@ class Split(_Move):
 
     def check(self) -> None:
         if isinstance(self.parts, int) and self.parts > 10_000:
-            raise LayerError(f"parts: expected at most 10000, received {self.parts}")
+            raise LayerError(f"expected at most 10000, received {self.parts}", field="parts")
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         channels, *rest = inputs[0]
         if isinstance(self.parts, int):
             if channels % self.parts:
                 raise LayerError(
-                    f"parts: expected a divisor of the {channels} channels, received {self.parts}"
+                    f"expected a divisor of the {channels} channels, received {self.parts}",
+                    field="parts",
                 )
             part = formula("c/parts")(c=channels, parts=self.parts)
             shape: Dimensions = (part, *rest)
             return (shape,) * self.parts
         if sum(self.parts) != channels:
             raise LayerError(
-                f"parts: expected a sum of {channels}, the channels, received {sum(self.parts)}"
+                f"expected a sum of {channels}, the channels, received {sum(self.parts)}",
+                field="parts",
             )
         return tuple((given(part), *rest) for part in self.parts)
 

@@ -254,8 +254,9 @@ def resolve(n: int, slide: Slide) -> Sliding:
         before = after = p
     elif p == "same" and s != 1:
         raise LayerError(
-            f"padding: expected stride 1 with the word same, received stride {s}",
+            f"expected stride 1 with the word same, received stride {s}",
             hint="same_tf allows it",
+            field="padding",
         )
     else:
         wanted = same_padding(n, slide).number
@@ -270,8 +271,9 @@ def _too_large(n: int, slide: Slide, before: int, after: int) -> LayerError:
     allowed = f"less than the stride {slide.stride} beyond" if slide.ceil else "at most"
     dilated = f" ({slide.kernel} dilated by {slide.dilation})" if slide.dilation > 1 else ""
     return LayerError(
-        f"kernel: expected {allowed} its padded input {n + before + after} "
-        f"({n} + {before} + {after}), received {slide.reach}{dilated}"
+        f"expected {allowed} its padded input {n + before + after} "
+        f"({n} + {before} + {after}), received {slide.reach}{dilated}",
+        field="kernel",
     )
 
 

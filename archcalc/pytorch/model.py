@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from archcalc import values
 from archcalc.analysis.costs import built_bytes, check_built
-from archcalc.errors import LayerError, SettingError, SpecError, received
+from archcalc.errors import LayerError, SettingError, received
 from archcalc.graph import Node, Scope
 from archcalc.pytorch.builders import build_layer
 from archcalc.pytorch.conv import CONVS, TRANSPOSED_CONVS, TableConv
@@ -144,7 +144,7 @@ def build(
     """The model of a graph, in training mode, its weights drawn anew from `seed`.
 
     Takes (batch, *input shape). On the device "meta" it has shapes and no memory. The random
-    numbers of the program around it are left alone. Raises SpecError, with the layer and its
+    numbers of the program around it are left alone. Raises LayerError, with the layer and its
     place, for what PyTorch has no layers for (more than three spatial axes), and SettingError for
     a device or dtype that is not there.
     """
@@ -261,8 +261,8 @@ def _layer(node: Node) -> nn.Module:
     try:
         return build_layer(node.op, node.facts.inputs)
     except LayerError as error:
-        place = node.source
-        raise SpecError(error.message, place=place, layer=node.path, hint=error.hint) from None
+        error.place, error.layer = node.source, node.path
+        raise
 
 
 # Memory and values.

@@ -27,7 +27,7 @@ def reconcile(analysis: Analysis, tools: Sequence[str] = ()) -> Reconciliation:
 
     `tools` are those that must be there; all that are installed if none is named. One that breaks
     is told among the failures, and the others carry on. Raises SettingError for a tool that isn't
-    known, PackageError for one that isn't installed, SpecError for a network that can't be built.
+    known, PackageError for one that isn't installed, LayerError for a network that can't be built.
     """
     chosen = [named(name) for name in dict.fromkeys(tools)] or list(TOOLS.values())
     missing = [tool.name for tool in chosen if version(tool.name) is None]

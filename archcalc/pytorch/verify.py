@@ -97,7 +97,7 @@ class Built(NamedTuple):
 def verify(analysis: Analysis, model: nn.Module | None = None) -> Verification:
     """Every check of a network, against the model that is built from it or the one given.
 
-    The one given must have the layers' names; it is left as it is. Raises SpecError, with the
+    The one given must have the layers' names; it is left as it is. Raises LayerError, with the
     layer, for what PyTorch has no layers for.
     """
     own = build(analysis.graph, device="meta") if model is None else model

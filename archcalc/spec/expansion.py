@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc import words
 from archcalc.errors import (
-    ArchcalcError,
+    FieldError,
+    GraphError,
     LayerError,
     Place,
     SettingError,
@@ -56,6 +57,8 @@ def expand(
             return _Expansion(spec, values).network(input)
     except m.TermError as error:
         raise SpecError(error.message, place=error.place) from None
+    except GraphError as error:
+        raise _worded(error, spec.place) from None
 
 
 def settled(spec: m.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,8 +274,17 @@ class _Expansion:
         tensor = self.walk(self.spec.layers, tensor, context)
         if len(self.builder.nodes) == 1:
             raise SpecError("expected at least one layer, received none", place=self.spec.place)
-        self.builder.root.exit = tensor
-        return self.builder.finish(self.outputs(tensor, context))
+        outputs = self.outputs(tensor, context)
+        try:
+            return self.builder.finish(outputs)
+        except GraphError as error:  # a layer that feeds no output
+            sources = {node.path: node.source for node in self.builder.nodes}
+            raise SpecError(
+                error.fact,
+                place=sources.get(error.layer or "") or self.spec.place,
+                layer=error.layer,
+                hint="take it with 'from:', list it under 'outputs:', or leave it out",
+            ) from None
 
     def input_shape(self, given: Sequence[int] | None) -> tuple[int, ...]:
         term = self.spec.input
@@ -463,9 +475,9 @@ class _Expansion:
             node = self.builder.add(
                 op, inputs, name, source=entry.place, shared_with=shared, label=label
             )
-        except SpecError as error:
-            error.place = _field_place(entry, error) or error.place
-            raise
+        except GraphError as error:
+            place = _field_place(entry, error) or entry.place
+            raise _worded(error, place) from None
         context.names.taken[name] = node
         return node.tensor()
 
@@ -603,8 +615,6 @@ class _Expansion:
             scope.source = layers[0].place
         context.names.taken[name] = scope
         self.builder.scope.branches[name] = scope
-        if not scope.children:  # every layer of it was left out
-            del self.builder.scope.children[name]
         return scope.exit
 
     def block_branch(self, name: str, entry: m.Call, tensor: Tensor, context: _Context) -> Tensor:
@@ -638,8 +648,6 @@ class _Expansion:
             scope.source = entry.place
             scope.exit = self.body(block, self.builder.seen(origin), scope, context, shared)
         context.names.taken[name] = scope
-        if not scope.children:
-            del self.builder.scope.children[name]
         return scope.exit
 
     def enter(
@@ -647,9 +655,8 @@ class _Expansion:
     ) -> AbstractContextManager[Scope]:
         try:
             return self.builder.enter(name, entry.block, origin, applications)
-        except SpecError as error:
-            error.place = entry.times.place if entry.times else entry.place
-            raise
+        except GraphError as error:
+            raise _worded(error, entry.times.place if entry.times else entry.place) from None
 
     def applications(
         self, entry: m.Call, name: str, context: _Context, tensor: Tensor
@@ -757,7 +764,10 @@ class _Expansion:
         name, _, port = text.partition(".")
         found = self.lookup(name, reference, context)
         tensor, path = self.output_of(found, port, text, reference)
-        return self.builder.seen(tensor, reference.place), path
+        try:
+            return self.builder.seen(tensor), path
+        except GraphError as error:
+            raise _worded(error, reference.place) from None
 
     def output_of(
         self, found: Node | Scope | Tensor, port: str, text: str, reference: m.Reference
@@ -845,14 +855,25 @@ def _joins(entries: list[m.Entry]) -> list[m.Join | None]:
     return found
 
 
-def _field_place(entry: m.Layer, error: ArchcalcError) -> Place | None:
-    """Where the field stands that an op complains about, its name first in the message."""
-    field = error.message.partition(":")[0]
+# What the graph's builder calls by another word than a spec.
+_WORDS = {"shared_with": "weights", "applications": "times", "inputs": "from"}
+
+
+def _worded(error: FieldError, place: Place) -> SpecError:
+    """What can't be built, in a spec's words and with its place."""
+    word = _WORDS.get(error.field or "", error.field)
+    message = f"{word}: {error.fact}" if word else error.fact
+    return SpecError(message, place=place, layer=error.layer, hint=error.hint)
+
+
+def _field_place(entry: m.Layer, error: FieldError) -> Place | None:
+    """Where the field stands that is wrong."""
+    field = _WORDS.get(error.field or "", error.field)
     if field == "weights" and entry.weights is not None:
         return entry.weights.place
     if field in entry.op.references:
         return entry.named[entry.op.references.index(field)].place
-    term = entry.terms.get(field)
+    term = entry.terms.get(field) if field else None
     return term.place if term else None
 
 
