@@ -131,6 +131,8 @@ OTHERS = [
     ("resnet", "000, section 3.3.3", "the authors propose stochastic pooling", DIFFERS),
     ("resnet", "000, section 3.3.3", "the paper introduces batch normalization", DIFFERS),
     ("resnet", "000, section 3.3.4", "the solutions of the plain network of 18", CONVENTION),
+    ("resnet", "000, section 4.1.1", "all four models use transfer learning", DIFFERS),
+    ("resnet", "000, section 4.2.3", "more depth and more width", MATCH),
     ("mobilenet", "000, section 3.4.2", "each neuron is connected to a small part", DIFFERS),  # fc6
     ("mobilenet", "000, section 3.4.3, item 4", "on CPU, GPU and FPGA", DIFFERS),
     ("mobilenet", "000, section 4.2.4", "in detection it may be worse", MATCH),
