@@ -165,6 +165,8 @@ OTHERS = [
     ("vgg", "004, section 2.2", "VGG has a max pool behind each", DIFFERS),
     ("googlenet", "004, section 2.3", "an Inception module has four branches", MATCH),
     ("googlenet", "004, section 2.3", "each branch has kernels", DIFFERS),
+    ("googlenet", "004, section 2.3", "it has a wider residual boundary", DIFFERS),
+    ("alexnet", "004, section 2", "... AlexNet in 2015", DIFFERS),  # 2012
     ("resnet", "004, section 2.4", "ResNet takes the same computation", DIFFERS),
     ("densenet", "004, section 2.5", "each dense layer consists of", DIFFERS),
     ("vgg", "003, receptive field", "the deeper a layer", DIFFERS),  # not with 1x1 kernels
