@@ -61,7 +61,7 @@ def end(number: int, _: FrameType | None = None) -> None:
 
 def _clean_up() -> None:
     """Remove half-written files, and end the processes that still work."""
-    for name, function in (("report.writers", "discard_unfinished"), ("workers", "end_all")):
+    for name, function in (("files", "discard_unfinished"), ("workers", "end_all")):
         module = sys.modules.get(f"archcalc.{name}")
         getattr(module, function, int)()  # it is not there yet while the module is imported
 

@@ -18,12 +18,13 @@ from zoo import EACH_NETWORK, SAMPLED_NETWORKS
 
 from archcalc import analyze
 from archcalc.errors import OutputError
+from archcalc.files import write_file
 from archcalc.ops import OPERATIONS
 from archcalc.report import study
 from archcalc.report.columns import COLUMNS
 from archcalc.report.figures import unbroken
 from archcalc.report.table import listing, tabulate
-from archcalc.report.writers import as_text, write_file
+from archcalc.report.writers import as_text
 from archcalc.spec import library
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ import torch
 from command import run
 
 import archcalc
+from archcalc import files
 from archcalc.cli import streams
 from archcalc.errors import LayerError, OutputError, SettingError
 from archcalc.pytorch import devices, latency, roofline, timing
@@ -36,7 +37,7 @@ from archcalc.pytorch.latency import Options, interleaved, profile
 from archcalc.pytorch.model import build
 from archcalc.pytorch.roofline import Roof
 from archcalc.pytorch.stepping import Stepper
-from archcalc.report import profiling, writers
+from archcalc.report import profiling
 from archcalc.spec import library
 
 if TYPE_CHECKING:
@@ -859,7 +860,7 @@ def test_a_place_that_cannot_be_written_is_refused_before(
 def test_the_table_is_written_even_if_the_samples_cannot_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writers, "check_target", lambda _: None)
+    monkeypatch.setattr(files, "check_target", lambda _: None)
     ran = quickly("profile", "lenet5", "--no-layers", "--save", str(tmp_path / "none" / "a.json"))
     assert ran.code == 2
     assert "Forward latency" in ran.out

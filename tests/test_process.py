@@ -68,14 +68,14 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 """
 WRITING = """
-import archcalc.report.writers as writers
-save = writers.save_file
+import archcalc.files as files
+save = files.save_file
 def half(path, write):
     def writing(name):
         write(name)
         stop()
     save(path, writing)
-writers.save_file = half
+files.save_file = half
 """
 REPLACED = """
 replace = os.replace
@@ -85,8 +85,8 @@ def replaced(*names):
 os.replace = replaced
 """
 LOST = """
-import archcalc.report.writers as writers
-save = writers.save_file
+import archcalc.files as files
+save = files.save_file
 class Odd:
     def __del__(self):
         stop()
@@ -96,7 +96,7 @@ def half(path, write):
         Odd()
         time.sleep(60)
     save(path, writing)
-writers.save_file = half
+files.save_file = half
 """
 
 

@@ -79,7 +79,7 @@ def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) 
 
 def check_targets(*paths: str | None) -> None:
     """Refuse files that can't be written before anything is measured for them."""
-    from archcalc.report.writers import check_target
+    from archcalc.files import check_target
 
     given = [path for path in paths if path is not None]
     for path in given:
@@ -165,7 +165,7 @@ def write(text: Iterable[str], output: str | None) -> None:
         with stdout() as stream:
             stream.writelines(text)
         return
-    from archcalc.report.writers import write_file
+    from archcalc.files import write_file
 
     write_file(output, text)
 

@@ -10,9 +10,9 @@ import torch
 
 from archcalc import words
 from archcalc.errors import OutputError, SettingError, did_you_mean, received
+from archcalc.files import save_file
 from archcalc.packages import imported
 from archcalc.pytorch.counters import quiet
-from archcalc.report.writers import save_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

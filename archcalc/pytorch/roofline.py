@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from archcalc.errors import OutputError
+from archcalc.files import write_file
 from archcalc.pytorch.devices import Watch, synchronize
 from archcalc.pytorch.events import Row
-from archcalc.report.writers import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

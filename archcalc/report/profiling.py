@@ -8,11 +8,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import OutputError, one_line, received
+from archcalc.files import write_file
 from archcalc.report.columns import Column
 from archcalc.report.figures import percent, rounded
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.table import Line, Table, title
-from archcalc.report.writers import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
