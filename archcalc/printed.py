@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
     from archcalc.errors import Place
 
-# What a cell may print, beside what is quoted but not computed; analysis/published.py computes
-# them (a test holds the two equal).
-COMPUTED = (
-    "input", "output", "channels", "params", "buffers", "mult_adds", "flops", "connections",
-    "neurons", "depth", "weight_layers", "receptive_field", "rf_stride", "rf_start",
-    "output_elements", "output_bytes", "weight_bytes", "paths", "bodies", "path_low", "path_high",
-    "path_mean", "expected_bodies", "expected_depth", "expected_mult_adds",
-)  # fmt: skip
+# What a cell may print beside what is computed (`analysis.figures.PUBLISHED`).
 QUOTED = ("top1", "top5", "top1_error", "top5_error", "accuracy", "error", "map")
 # An error is 100% less the accuracy that the same table prints for the same network.
 ERROR_OF = {"top1_error": "top1", "top5_error": "top5", "error": "accuracy"}

@@ -21,7 +21,7 @@ from archcalc.analysis.tools import TOOLS
 from archcalc.cli.completion import COMPLETERS
 from archcalc.cli.shells import taken_apart
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
-from archcalc.report.comparison import FIGURES
+from archcalc.report.comparison import BY_KEY
 from archcalc.report.counting import COUNTINGS
 
 fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
@@ -137,8 +137,8 @@ def test_sources_are_offered_by_document_and_then_by_section():
     [
         ("archcalc table lenet5 --columns ", {*COLUMNS, "all"}),
         ("archcalc list --columns ", {*COLUMNS, *NETWORK_COLUMNS}),
-        ("archcalc compare lenet5 --columns ", set(FIGURES)),
-        ("archcalc compare lenet5 --sort ", set(FIGURES)),
+        ("archcalc compare lenet5 --columns ", set(BY_KEY)),
+        ("archcalc compare lenet5 --sort ", set(BY_KEY)),
         ("archcalc table lenet5 --sort ", {key for key, one in COLUMNS.items() if one.is_number}),
         ("archcalc table lenet5 --dtype ", set(DTYPES)),
         ("archcalc profile lenet5 --dtype ", set(BUILT_DTYPES)),

@@ -19,10 +19,11 @@ from zoo import EACH_NETWORK
 import archcalc
 from archcalc import analyze
 from archcalc.analysis import Analysis
+from archcalc.analysis.figures import PUBLISHED
 from archcalc.analysis.published import UNEXPLAINED, UNFOUNDED
 from archcalc.api import analyze_all, check_printed, reproduce
 from archcalc.errors import ArchcalcError, SpecError
-from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
+from archcalc.printed import CONVENTIONS, QUOTED
 from archcalc.report import explanations, verdicts
 from archcalc.report.columns import COLUMNS
 from archcalc.report.table import tabulate
@@ -272,7 +273,7 @@ def judged_text(pick: random.Random) -> str:
         shape = pick.choice(RELATIONS)
         return shape.format(*(relation(pick.randrange(depth)) for _ in range(shape.count("{}"))))
 
-    figures = ["params"] * 40 + [*COMPUTED, *QUOTED, "parms"]
+    figures = ["params"] * 40 + [*PUBLISHED, *QUOTED, "parms"]
     networks = ["j"] * 40 + ["j@n=2", "j@n=0", "j@flag=3", "j@", "lenet5", "nonesuch", "''"]
     return JUDGED.format(
         convention=pick.choice([*CONVENTIONS, "x"]) if pick.random() < 0.3 else "",

@@ -27,7 +27,7 @@ from archcalc.api import printed_of, reproduce
 from archcalc.report import cells, checks, explanations, profiling, reconciliation, verdicts
 from archcalc.report.card import card
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS, Column
-from archcalc.report.comparison import FIGURES, MEASURED, Compared, comparison, printed_together
+from archcalc.report.comparison import BY_KEY, MEASURED, Compared, comparison, printed_together
 from archcalc.report.figures import figure
 from archcalc.report.lengths import length_tables
 from archcalc.report.memory import memory_table
@@ -295,7 +295,7 @@ def together(labels: Sequence[str], source: random.Random) -> Iterator[Table]:
         Compared(one, said, latency(one, source) if timed else None)
         for one, said in zip(analyses, printed, strict=True)
     ]
-    keys = [key for key in FIGURES if timed or key not in MEASURED]
+    keys = [key for key in BY_KEY if timed or key not in MEASURED]
     yield comparison(rows)
     yield comparison(rows, source.sample(keys, source.randint(1, len(keys))))
     optimizer = source.choice([*OPTIMIZERS])
@@ -540,7 +540,7 @@ def test_a_figure_is_made_once_however_many_ways_to_fit_are_tried(
     monkeypatch.setattr(cells, "figure", counted)
     table = tabulate(analysis_of("lenet5"), columns=["all"])
     texts_of(table, 40, exact=False)
-    totals = cells.TOTALLED & {column.key for column in table.columns}
+    totals = [column for column in table.columns if column.is_totalled]
     assert len(made) == (len(table.columns) - 1) * len(table.lines) + len(totals)
 
 

@@ -14,7 +14,7 @@ from archcalc.analysis.memory import OPTIMIZERS
 from archcalc.cli.options import DERIVATION_FORMATS, TABLE_FORMATS, how_long
 from archcalc.pytorch import export
 from archcalc.report import explanations, study, writers
-from archcalc.report.comparison import FIGURES
+from archcalc.report.comparison import BY_KEY
 from archcalc.report.counting import COUNTINGS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_the_types_that_help_lists_are_those_that_exist(command: str, tmp_path: 
 
 def test_other_values_that_help_lists() -> None:
     assert listed(helps("memory")["--optimizer"]) == set(OPTIMIZERS)
-    assert listed(helps("compare")["--columns"]) == set(FIGURES)
+    assert listed(helps("compare")["--columns"]) == set(BY_KEY)
     ways = helps("table")["--as"].removeprefix("Count Mult-Adds and params as ")
     assert set(re.split(r", | or the ", ways.partition(" does")[0].replace("'", ""))) == set(
         COUNTINGS

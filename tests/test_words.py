@@ -15,7 +15,7 @@ from archcalc.analysis.tools import TOOLS
 from archcalc.cli import COMMANDS
 from archcalc.errors import plain
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
-from archcalc.report.comparison import FIGURES
+from archcalc.report.comparison import BY_KEY
 from archcalc.report.counting import COUNTINGS
 from archcalc.report.writers import FORMATS
 from archcalc.spec import library
@@ -32,7 +32,7 @@ KNOWN = {
     "KINDS": KINDS,
     "FIELDS": TAKEN,
     "NAMES": {"channels", "height", "width"},
-    "COLUMNS": {*COLUMNS, *NETWORK_COLUMNS, *FIGURES},
+    "COLUMNS": {*COLUMNS, *NETWORK_COLUMNS, *BY_KEY},
     "NETWORKS": set(archcalc.networks()),
     "SETTINGS": SETTINGS,
     "DTYPES": set(DTYPES),
@@ -192,7 +192,7 @@ def test_hints_for_options(arguments, hint):
 def test_hints_that_name_columns_name_columns():
     for here in vocabulary.COLUMNS.values():
         named = re.findall(r"\b[a-z]+_[a-z]+\b", here) if " " in here else ()
-        assert set(named) <= {*COLUMNS, *FIGURES}
+        assert set(named) <= {*COLUMNS, *BY_KEY}
 
 
 @pytest.mark.parametrize(
@@ -296,8 +296,8 @@ def test_a_spec_may_be_called_as_it_likes(tmp_path, monkeypatch):
 
 
 def test_hints_are_for_what_is_known_where_they_are_given():
-    assert words.said("COLUMNS", "top1", FIGURES) == "here that is accuracy"
-    assert words.said("COLUMNS", "time", FIGURES) == "here that is latency"
+    assert words.said("COLUMNS", "top1", BY_KEY) == "here that is accuracy"
+    assert words.said("COLUMNS", "time", BY_KEY) == "here that is latency"
     assert words.said("COLUMNS", "time", COLUMNS) == "archcalc profile measures it"
     assert words.said("COLUMNS", "macs", {"params"}) is None
     assert words.near("COLUMNS", "parms", {"params"}) == "did you mean params?"

@@ -12,13 +12,15 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.field_way import Path, axes_of, axis_words, field_step, paths
+from archcalc.analysis.figures import COUNTS, SUMMED, TENSORS
 from archcalc.analysis.receptive_field import AxisField, Unknown
 from archcalc.formula import Derived, Sum, constant, formula
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from archcalc.analysis.analysis import Analysis
+    from archcalc.analysis.figures import Figure
     from archcalc.analysis.memory import Memory
     from archcalc.analysis.rows import Row
     from archcalc.errors import Place
@@ -181,7 +183,7 @@ def _counts(row: Row, node: Node) -> Iterator[Derivation]:
     yield _scaled("Mult-Adds", op.mult_adds(inputs, outputs), scale)
     for kind, derived in op.operations(inputs, outputs).items():
         yield _scaled(kind, derived, scale)
-    yield _derivation("FLOPs", row.costs.flops(row.analysis.batch))
+    yield from _derived(COUNTS, row)
     yield _scaled("connections", op.connections(inputs, outputs), applied)
     yield _scaled("neurons", op.neurons(inputs, outputs), applied)
 
@@ -201,12 +203,15 @@ def _scaled(quantity: str, derived: Derived, scale: Mapping[str, int]) -> Deriva
 
 
 def _bytes(row: Row, node: Node) -> Iterator[Derivation]:
-    batch, size = row.analysis.batch, row.analysis.itemsize
-    costs = row.costs
     yield _derivation("output elements", _output_elements(node))
-    yield _derivation("output bytes", costs.output_bytes(batch, size))
-    yield _derivation("weight bytes", costs.weight_bytes(size))
-    yield _derivation("bytes moved", costs.bytes_moved(batch, size))
+    yield from _derived(TENSORS, row)
+
+
+def _derived(figures: Iterable[Figure], row: Row) -> Iterator[Derivation]:
+    """The figures that state their own equation."""
+    for figure in figures:
+        if figure.derived is not None:
+            yield _derivation(figure.quantity, figure.derived(row))
 
 
 def _memory(memory: Memory, node: Node) -> Iterator[Derivation]:
@@ -249,32 +254,17 @@ def _children(row: Row) -> list[tuple[str, Row]]:
     ]
 
 
-_SUMMED = {
-    "params": "params",
-    "buffers": "buffers",
-    "Mult-Adds": "mult_adds",
-    "FLOPs": "flops",
-    "connections": "connections",
-    "neurons": "neurons",
-    "output elements": "output_elements",
-    "output bytes": "output_bytes",
-    "weight bytes": "weight_bytes",
-    "bytes moved": "bytes_moved",
-    "saved bytes": "saved_bytes",
-}
-
-
 def _block(row: Row) -> Iterator[Derivation]:
     """Each figure as the sum over what the block holds, parts that are 0 left out."""
     assert row.scope is not None
     children = _children(row)
     yield from _applications(row.scope)
-    for quantity, attribute in _SUMMED.items():
-        parts = [(name, getattr(child, attribute)) for name, child in children]
+    for figure in SUMMED:
+        parts = [(name, figure.get(child)) for name, child in children]
         terms = [(name, count) for name, count in parts if count]
         derived = Sum(constant(count) for _, count in terms)
         symbols = " + ".join(name for name, _ in terms) or "0"
-        yield Derivation(quantity, symbols, derived.text(), getattr(row, attribute))
+        yield Derivation(figure.quantity, symbols, derived.text(), figure.get(row))
     yield _most_alive(row)
     yield from _ratios(row)
     yield _derivation("depth", row.analysis.depth_of(row.scope))

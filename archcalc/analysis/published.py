@@ -22,6 +22,7 @@ from archcalc.analysis.conventions import (
     matches,
     printing,
 )
+from archcalc.analysis.figures import FIGURES
 from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
 from archcalc.printed import ERROR_OF, QUOTED, ROUNDING
 
@@ -87,7 +88,7 @@ class Verdict(NamedTuple):
     @property
     def is_claim(self) -> bool:
         """Whether it is a relation; `figure` is then what is said."""
-        return self.figure not in FIGURES and self.figure not in QUOTED
+        return self.figure not in _COMPUTED and self.figure not in QUOTED
 
     @property
     def name(self) -> str:
@@ -503,16 +504,7 @@ _PLAIN: dict[str, Callable[[Row], Any]] = {
     "input": lambda row: row.input,
     "output": lambda row: row.output,
     "channels": lambda row: row.output[0],
-    "params": lambda row: row.params,
-    "mult_adds": lambda row: row.mult_adds,
-    "buffers": lambda row: row.buffers,
-    "flops": lambda row: row.flops,
-    "connections": lambda row: row.connections,
-    "neurons": lambda row: row.neurons,
-    "depth": lambda row: row.depth,
-    "output_elements": lambda row: row.output_elements,
-    "output_bytes": lambda row: row.output_bytes,
-    "weight_bytes": lambda row: row.weight_bytes,
+    **{key: one.get for key, one in FIGURES.items() if one.published},
 }
 
-FIGURES = frozenset({*_COUNTED, *_OF_PATHS, *_OF_FIELDS, *_PLAIN})
+_COMPUTED = frozenset({*_COUNTED, *_OF_PATHS, *_OF_FIELDS, *_PLAIN})

@@ -89,13 +89,13 @@ def settings_of(spec: Spec, word: str) -> Iterator[Choice]:
 def columns(before: Before, word: str) -> Iterator[Choice]:
     """Columns, one after another with commas; tables that the network declares."""
     from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
-    from archcalc.report.comparison import FIGURES
+    from archcalc.report.comparison import BY_KEY
 
     *done, _ = word.split(",")
     head = "".join(f"{key}," for key in done)
     known = {key: column.doc for key, column in COLUMNS.items()}
     if before.command == "compare":
-        known = {key: known.get(key, figure.column.heading) for key, figure in FIGURES.items()}
+        known = {key: known.get(key, figure.column.heading) for key, figure in BY_KEY.items()}
     elif before.command == "list":
         known |= {key: column.doc for key, column in NETWORK_COLUMNS.items()}
     else:
@@ -119,11 +119,11 @@ def _tables_and_arguments(before: Before, alone: bool) -> Iterator[tuple[str, st
 def sort_keys(before: Before, word: str) -> Iterator[Choice]:
     """Columns by which rows can be ranked."""
     from archcalc.report.columns import COLUMNS
-    from archcalc.report.comparison import FIGURES
+    from archcalc.report.comparison import BY_KEY
 
     del word
     if before.command == "compare":
-        yield from (Choice(key, figure.column.heading) for key, figure in FIGURES.items())
+        yield from (Choice(key, figure.column.heading) for key, figure in BY_KEY.items())
         return
     for key, column in COLUMNS.items():
         if column.is_number:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archcalc.analysis.figures import COMPARED
 from archcalc.cli.options import (
     DERIVATION_FORMATS,
     TABLE_FORMATS,
@@ -285,8 +286,8 @@ def compare(
         str | None,
         typer.Option(
             "--columns", "-c", metavar="KEY,KEY",
-            help="Figures to compare by: latency, throughput, params, mult_adds, flops, depth, "
-            "weight_bytes, output_bytes, receptive_field, accuracy, top5 or map.",
+            help=f"Figures to compare by: latency, throughput, {', '.join(COMPARED)}, "
+            "receptive_field, accuracy, top5 or map.",
         ),
     ] = None,
     sort: Annotated[

@@ -200,19 +200,9 @@ def _too_long(texts: Sequence[str], width: int) -> Iterator[int]:
 def total_texts(table: Table, row: Row, exact: bool) -> list[str]:
     """The total's figures; what describes a single layer is left blank."""
     texts = [
-        figure(column, column.get(row), exact) if column.key in TOTALLED else ""
+        figure(column, column.get(row), exact) if column.is_totalled else ""
         for column in table.columns
     ]
-    if texts and table.columns[0].key not in TOTALLED:
+    if texts and not table.columns[0].is_totalled:
         texts[0] = "total"
     return texts
-
-
-TOTALLED = frozenset(
-    {
-        "depth", "params", "params_share", "buffers", "mult_adds", "share", "flops", "additions",
-        "multiplications", "divisions", "comparisons", "transcendentals", "connections", "neurons",
-        "output_elements", "output_bytes", "weight_bytes", "bytes_moved", "arithmetic_intensity",
-        "live_bytes", "saved_bytes",
-    }
-)  # fmt: skip

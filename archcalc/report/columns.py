@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc import words
+from archcalc.analysis.figures import ALONG_PATHS, COUNTS, TENSORS
 from archcalc.analysis.receptive_field import AxisField
 from archcalc.errors import ColumnError, received
-from archcalc.ops import OPERATIONS, spelled
+from archcalc.ops import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from archcalc.analysis.rows import Row
 
@@ -22,7 +23,8 @@ class Column(NamedTuple):
     (unit prefixes), bytes, ratio or share (a bar); `get` takes a Row,
     or what another table has for rows. `fit` is what a terminal may do where there is no room: cut
     the text at its end, cut it in the middle, wrap it, give it a line of its own, or keep it whole;
-    figures are always kept.
+    figures are always kept. `is_totalled` is whether a total's line shows it, `unit` stands behind
+    a count.
     """
 
     key: str
@@ -31,6 +33,8 @@ class Column(NamedTuple):
     get: Callable[[Any], Any]
     doc: str
     fit: str = ""  # cut, middle, wrap, line or keep; by default as `fitted` says
+    is_totalled: bool = False
+    unit: str = ""
 
     @property
     def fitted(self) -> str:
@@ -117,8 +121,16 @@ def _title(row: Row) -> str:
     return spec.title if spec else row.analysis.graph.name
 
 
-def _operation(position: int) -> Callable[[Row], int]:
-    return lambda row: row.operations[position]
+def _of_figures() -> Iterator[Column]:
+    """A column for each figure, that of its share of the network's beside it."""
+    for one in (*ALONG_PATHS, *COUNTS, *TENSORS):
+        yield Column(
+            one.key, one.heading, one.style, one.get, one.doc, is_totalled=True, unit=one.symbol
+        )
+        if one.share:
+            key, heading = one.share
+            doc = f"share of all {one.quantity}"
+            yield Column(key, heading, "share", one.share_of, doc, is_totalled=True)
 
 
 _ALL = (
@@ -138,29 +150,7 @@ _ALL = (
     Column("receptive_field", "RF", "label", _field("size"), "receptive field: size"),
     Column("rf_stride", "RF stride", "label", _field("stride"), "receptive field: stride"),
     Column("rf_start", "RF start", "label", _field("start"), "receptive field: first input index"),
-    Column("depth", "Depth", "plain", lambda row: row.depth, "weight layers on the longest path"),
-    Column("params", "Params", "count", lambda row: row.params, "trainable parameters"),
-    Column("params_share", "Params share", "share", lambda row: row.params_share, "share of all params"),
-    Column("buffers", "Buffers", "count", lambda row: row.buffers, "elements that training leaves alone"),
-    Column("mult_adds", "Mult-Adds", "count", lambda row: row.mult_adds, "multiply-accumulates"),
-    Column("share", "Share", "share", lambda row: row.share, "share of all Mult-Adds"),
-    Column("flops", "FLOPs", "count", lambda row: row.flops, "2 x Mult-Adds + other operations"),
-    *(
-        Column(name, name.capitalize(), "count", _operation(i), f"{name} that are not Mult-Adds")
-        for i, name in enumerate(OPERATIONS)
-    ),
-    Column("connections", "Connections", "count", lambda row: row.connections, "in the sense of LeCun 1998"),
-    Column("neurons", "Neurons", "count", lambda row: row.neurons, "outputs of kinds with weights"),
-    Column("output_elements", "Elements", "count", lambda row: row.output_elements, "output elements"),
-    Column("output_bytes", "Activations", "bytes", lambda row: row.output_bytes, "bytes of outputs"),
-    Column("weight_bytes", "Weights", "bytes", lambda row: row.weight_bytes, "bytes of params and buffers"),
-    Column("bytes_moved", "Moved", "bytes", lambda row: row.bytes_moved, "bytes read and written"),
-    Column("live_bytes", "Alive", "bytes", lambda row: row.live_bytes, "bytes alive at inference"),
-    Column("saved_bytes", "Saved", "bytes", lambda row: row.saved_bytes, "bytes kept for training"),
-    Column(
-        "arithmetic_intensity", "MAC/byte", "ratio", lambda row: row.arithmetic_intensity,
-        "Mult-Adds per byte moved",
-    ),
+    *_of_figures(),
     Column("shared_with", "Shares with", "text", lambda row: row.shared_with or "", "whose params it uses"),
     Column("times", "Times", "plain", lambda row: row.times, "how often it is applied"),
 )  # fmt: skip
@@ -207,4 +197,4 @@ def first_of(keys: tuple[str, ...], heading: str, arguments: Iterable[str]) -> C
     def get(row: Row) -> Any:
         return next((value for one in several if (value := one.get(row)) != ""), "")
 
-    return Column(keys[0], heading, several[0].style, get, heading)
+    return several[0]._replace(heading=heading, get=get, doc=heading, fit="")

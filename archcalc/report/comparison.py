@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc import words
+from archcalc.analysis.figures import COMPARED, FIGURES, USUAL
 from archcalc.errors import ColumnError, one_line, received
 from archcalc.report.columns import COLUMNS, Column
 from archcalc.report.figures import figure, rounded
@@ -100,9 +101,17 @@ class _Figure(NamedTuple):
         return figure(self.column, value, exact)
 
 
-def _of_row(key: str, sign: int, more: str = "", less: str = "") -> _Figure:
-    column = COLUMNS[key]
-    return _Figure(column, lambda one: column.get(one.analysis.totals), sign, more, less)
+def _of_row(key: str) -> _Figure:
+    """A figure of the whole network; only those have words of which less, or more, is better."""
+    column, known = COLUMNS[key], FIGURES.get(key)
+
+    def get(one: Compared) -> Any:
+        return column.get(one.analysis.totals)
+
+    if known is None or known.less_is_better is None:
+        return _Figure(column, get, 0)
+    fewer = "fewer" if known.unit == "1" else "less"
+    return _Figure(column, get, 1 if known.less_is_better else -1, "more", fewer)
 
 
 def _of_print(key: str, heading: str) -> _Figure:
@@ -120,27 +129,21 @@ def _measured(key: str, heading: str, get: Callable[[Latency], float], sign: int
     return _Figure(Column(key, heading, "ratio", value, ""), value, sign)
 
 
-FIGURES = {
+BY_KEY = {
     one.column.key: one
     for one in (
         _measured("latency", "Time", lambda latency: latency.forward.median, 1),
         _measured("throughput", "Inputs/s", lambda latency: latency.throughput, -1),
-        _of_row("params", 1, "more", "fewer"),
-        _of_row("mult_adds", 1, "more", "fewer"),
-        _of_row("flops", 1, "more", "fewer"),
-        _of_row("depth", 0),
-        _of_row("weight_bytes", 1, "more", "less"),
-        _of_row("output_bytes", 1, "more", "less"),
-        _of_row("receptive_field", 0),
+        *map(_of_row, (*COMPARED, "receptive_field")),
         _of_print("accuracy", "Accuracy"),
         _of_print("top5", "Top-5"),
         _of_print("map", "mAP"),
     )
 }
-DEFAULT = ("params", "mult_adds", "depth", "weight_bytes", "output_bytes")
+DEFAULT = tuple(key for key in USUAL if key != "flops")
 MEASURED = ("latency", "throughput")
 WITH_RATIO = ("params", "mult_adds", "latency")
-SPARE = ("output_bytes", "weight_bytes", "depth", "latency_interval", "accuracy", "map")
+SPARE = (*reversed(DEFAULT[2:]), "latency_interval", "accuracy", "map")
 
 
 def comparison(
@@ -162,7 +165,7 @@ def comparison(
     document = _document(rows)
     if format in ("csv", "json"):
         timed = any(row.latency for row in rows)
-        known = [key for key in FIGURES if timed or key not in MEASURED]
+        known = [key for key in BY_KEY if timed or key not in MEASURED]
         raw = tuple(_raw_columns(first, columns or known))
         return Table(raw, lines, None, "", (), False, document)
     head = Column("name", "Network", "text", lambda row: row.name, "the network", "line")
@@ -201,9 +204,9 @@ def printed_together(
 
 
 def _figure(key: str) -> _Figure:
-    if key in FIGURES:
-        return FIGURES[key]
-    hint = words.near("COLUMNS", key, FIGURES) or f"there are {', '.join(FIGURES)}"
+    if key in BY_KEY:
+        return BY_KEY[key]
+    hint = words.near("COLUMNS", key, BY_KEY) or f"there are {', '.join(BY_KEY)}"
     raise ColumnError(f"expected a figure of networks, received {received(key)}", hint=hint)
 
 
@@ -213,7 +216,7 @@ def _sorted(rows: Sequence[Compared], sort: str | None) -> list[Compared]:
         return list(rows)
     one = _figure(sort)
     if not one.column.is_number:
-        numeric = ", ".join(key for key, figure in FIGURES.items() if figure.column.is_number)
+        numeric = ", ".join(key for key, figure in BY_KEY.items() if figure.column.is_number)
         raise ColumnError(
             f"expected a figure with numbers, received {received(sort)}",
             hint=f"there are {numeric}",
@@ -359,7 +362,7 @@ def _said(one: _Figure, row: Compared, first: Compared) -> str:
     if rounded(factor, ".3g") == "1":
         return ""
     heading = one.column.heading
-    name = heading if heading in ("Mult-Adds", "FLOPs") else heading.lower()
+    name = heading if FIGURES[one.column.key].quantity == heading else heading.lower()
     many = rounded(factor, ",.0f" if factor >= 100 else ".3g")
     return f"{many}x {word} {name}"
 
@@ -407,7 +410,7 @@ _KEYS = {
 def _raw_columns(first: Compared, keys: Sequence[str]) -> Iterator[Column]:
     yield Column("name", "name", "text", lambda row: row.name, "")
     for key in dict.fromkeys(keys):
-        one = FIGURES[key]
+        one = BY_KEY[key]
         yield Column(key, key, "label", one.get, "")
         if one.more or key == "latency":
             get = _raw_ratio(one, first)
@@ -457,7 +460,7 @@ def _document(rows: Sequence[Compared]) -> dict[str, Any]:
                 "totals": record(row.analysis.totals),
                 "ratios": {
                     key: _ratio(one, row, first)
-                    for key, one in FIGURES.items()
+                    for key, one in BY_KEY.items()
                     if one.more or (key == "latency" and row.latency)
                 },
                 "latency": latency_record(row.latency) if row.latency else None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archcalc import words
 from archcalc.analysis.counted import CountedAnalysis, Counting, as_printed, as_tool
+from archcalc.analysis.figures import FIGURES
 from archcalc.analysis.published import about
 from archcalc.analysis.tools import TOOLS
 from archcalc.errors import SettingError, one_line, plain, received
@@ -21,7 +22,7 @@ PAPER = "paper"
 COUNTINGS = (*TOOLS, PAPER)
 
 # What the figures are called in a sentence.
-_FIGURES = {"mult_adds": "Mult-Adds", "params": "Params"}
+_FIGURES = {key: FIGURES[key].heading for key in ("mult_adds", "params")}
 
 
 def counted(analysis: Analysis, counting: str) -> CountedAnalysis:

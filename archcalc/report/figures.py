@@ -16,7 +16,7 @@ def figure(column: Column, value: Any, exact: bool) -> str:
     if value == "" or value is None:
         return ""
     if column.style == "count":
-        return f"{value:,}" if exact else prefixed(value)
+        return f"{value:,}" if exact else prefixed(value, column.unit)
     if column.style == "bytes":
         return f"{value:,}" if exact else prefixed(value, "B")
     if column.style == "ratio":

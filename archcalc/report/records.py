@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcalc.analysis.figures import FIGURES, SHARES
 from archcalc.analysis.receptive_field import AxisField, Unknown
-from archcalc.ops import OPERATIONS, spelled
+from archcalc.ops import spelled
 from archcalc.ops.base import axes
 
 if TYPE_CHECKING:
@@ -106,28 +107,23 @@ def record(row: Row, whole: Callable[[int], Any] | None = None) -> dict[str, Any
         "groups": row.groups,
         "arguments": {name: plain(value) for name, value in row.arguments.items()},
         "parameters": _parameters(row),
-        "params": whole(row.params),
-        "buffers": whole(row.buffers),
-        "mult_adds": whole(row.mult_adds),
-        "flops": whole(row.flops),
-        "operations": dict(zip(OPERATIONS, map(whole, row.operations), strict=True)),
-        "connections": whole(row.connections),
-        "neurons": whole(row.neurons),
-        "output_elements": whole(row.output_elements),
-        "output_bytes": whole(row.output_bytes),
-        "weight_bytes": whole(row.weight_bytes),
-        "bytes_moved": whole(row.bytes_moved),
-        "live_bytes": whole(row.live_bytes),
-        "saved_bytes": whole(row.saved_bytes),
-        "arithmetic_intensity": row.arithmetic_intensity,
-        "depth": row.depth,
+        **_figures(row, whole),
         "receptive_field": _receptive_field(row),
-        "share": row.share,
-        "params_share": row.params_share,
+        **{key: figure.share_of(row) for key, figure in SHARES.items()},
         "shared_with": row.shared_with,
         "times": row.times,
         "source": _source(row),
     }
+
+
+def _figures(row: Row, whole: Callable[[int], Any]) -> dict[str, Any]:
+    """Every figure under its key, the kinds of operations together."""
+    found: dict[str, Any] = {}
+    for key, figure in FIGURES.items():
+        value = figure.get(row)
+        into = found.setdefault("operations", {}) if figure.is_operation else found
+        into[key] = whole(value) if isinstance(value, int) else value
+    return found
 
 
 def _parameters(row: Row) -> list[dict[str, Any]]:

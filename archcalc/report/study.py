@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.explain import explain
+from archcalc.analysis.figures import COMPARED
 from archcalc.errors import shown
 from archcalc.report import explanations, writers
 from archcalc.report.records import common_rank
@@ -21,17 +22,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.explain import Explanation
     from archcalc.analysis.published import Verdict
 
-SUMMARY = (
-    "name",
-    "year",
-    "title",
-    "depth",
-    "params",
-    "mult_adds",
-    "flops",
-    "weight_bytes",
-    "output_bytes",
-)
+SUMMARY = ("name", "year", "title", "depth", *(key for key in COMPARED if key != "depth"))
 
 
 LAYERS = (

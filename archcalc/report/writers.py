@@ -204,8 +204,6 @@ def text_rows(
     escape: Callable[[str], str],
 ) -> Iterator[list[str]]:
     """The cells of every line as text, the total last where there is one."""
-    from archcalc.report.cells import TOTALLED
-
     for line in table.lines:
         yield [
             name(line) if c.key == "name" else escape(_figure(c, line.row, exact))
@@ -213,10 +211,8 @@ def text_rows(
         ]
     if table.total is None:
         return
-    total = [
-        escape(_figure(c, table.total, exact)) if c.key in TOTALLED else "" for c in table.columns
-    ]
-    if table.columns[0].key not in TOTALLED:
+    total = [escape(_figure(c, table.total, exact)) if c.is_totalled else "" for c in table.columns]
+    if not table.columns[0].is_totalled:
         total[0] = name(None)
     yield total
 

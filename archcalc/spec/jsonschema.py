@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcalc.analysis.figures import PUBLISHED
 from archcalc.ops.fields import EXPRESSION, REQUIRED, Field
-from archcalc.printed import COMPUTED, CONVENTIONS, QUOTED
+from archcalc.printed import CONVENTIONS, QUOTED
 from archcalc.spec.expressions import RESERVED
 from archcalc.spec.layers import COMMON, JOINS, LAYER_KINDS, OF_BLOCKS, STRUCTURE
 from archcalc.spec.published import CELL, CLAIM, TABLE
@@ -211,7 +212,7 @@ def _published() -> Schema:
         "note": _described("what else a reader should know", _TEXT),
         "convention": _described(
             "how the table counts, or how single columns do: {params: no-biases}",
-            {"anyOf": [_conventions(), _object(dict.fromkeys(COMPUTED, _conventions()))]},
+            {"anyOf": [_conventions(), _object(dict.fromkeys(PUBLISHED, _conventions()))]},
         ),
         "network": _described("figures of the network", figures),
         "layers": _described("figures of layers and blocks, by full name", _map(figures)),
@@ -244,7 +245,7 @@ def _figures() -> Schema:
         "why": _described("why it differs", _TEXT),
     }
     cell = _object({key: parts[key] for key in CELL}, required=("printed",))
-    return _object({name: {"anyOf": [_TEXT, cell]} for name in (*COMPUTED, *QUOTED)})
+    return _object({name: {"anyOf": [_TEXT, cell]} for name in (*PUBLISHED, *QUOTED)})
 
 
 def _conventions() -> Schema:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcalc.analysis.figures import PUBLISHED
 from archcalc.errors import SpecError, did_you_mean, received, shown
 from archcalc.printed import (
-    COMPUTED,
     CONVENTIONS,
     QUOTED,
     Cell,
@@ -114,8 +114,8 @@ def _figures(
 ) -> Iterator[Cell]:
     mapping = checker.mapping(node, "figures, such as {params: 4.2M, mult_adds: 569M}")
     for figure, (key, value) in mapping.entries.items() if mapping else ():
-        if figure not in COMPUTED and figure not in QUOTED:
-            hint = did_you_mean(figure, [*COMPUTED, *QUOTED])
+        if figure not in PUBLISHED and figure not in QUOTED:
+            hint = did_you_mean(figure, [*PUBLISHED, *QUOTED])
             checker.error(key, f"expected a figure, received {received(figure)}", hint)
             continue
         cell = value if isinstance(value, Mapping) else Mapping(value.line, value.column)
@@ -236,8 +236,8 @@ def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, Figure]
         if not checker.identifier(key, "a letter"):
             continue
         words: Any = checker.text(value, "a figure, such as 'vgg16 conv1_1 params'").split()
-        if not 2 <= len(words) <= 3 or words[-1] not in (*COMPUTED, *QUOTED):
-            hint = did_you_mean(words[-1], [*COMPUTED, *QUOTED]) if words else None
+        if not 2 <= len(words) <= 3 or words[-1] not in (*PUBLISHED, *QUOTED):
+            hint = did_you_mean(words[-1], [*PUBLISHED, *QUOTED]) if words else None
             checker.expected(value, "a network, a layer if there is one, and a figure", hint)
             continue
         layer = words[1] if len(words) == 3 else ""

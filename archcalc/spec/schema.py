@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc import words
+from archcalc.analysis.figures import COLUMN_KEYS
 from archcalc.errors import Place, SpecError, SpecErrors, received
 from archcalc.spec import model as m
 from archcalc.spec.checker import WORD, Names, TooMany
@@ -23,16 +24,6 @@ TOP = (
 )  # fmt: skip
 PAPER = ("title", "authors", "year", "venue", "arxiv", "doi", "url")
 
-# What a declared table's columns may show, block arguments apart: the keys of report/columns.py,
-# which this room does not know (a test holds the two equal).
-FIGURES = (
-    "name", "kind", "type", "block", "input", "output", "output_hwc", "window", "kernel", "stride",
-    "padding", "dilation", "groups", "receptive_field", "rf_stride", "rf_start", "depth", "params",
-    "params_share", "buffers", "mult_adds", "share", "flops", "additions", "multiplications",
-    "divisions", "comparisons", "transcendentals", "connections", "neurons", "output_elements",
-    "output_bytes", "weight_bytes", "bytes_moved", "live_bytes", "saved_bytes",
-    "arithmetic_intensity", "shared_with", "times",
-)  # fmt: skip
 MOST_BLOCKS = 500
 DEEPEST = 60  # blocks, joins, loops and conditions inside each other
 
@@ -278,7 +269,10 @@ class FileChecker(SettingsChecker, LayersChecker):
     def _column(self, node: Marked) -> tuple[str, ...]:
         """A column, or several of which the first that a row has is shown; each must exist."""
         items = node.items if isinstance(node, Sequence) else [node]
-        known = [*FIGURES, *{name for arguments in self.arguments.values() for name in arguments}]
+        known = [
+            *COLUMN_KEYS,
+            *{name for arguments in self.arguments.values() for name in arguments},
+        ]
         found = []
         for item in items:
             name = self.text(item, "a column or a block's argument")
