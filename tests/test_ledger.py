@@ -99,6 +99,8 @@ VERDICTS = [
     ("alexnet", "4.2.2", "pooling comes first and gives 27x27", DIFFERS),  # in AlexNet it does not
     ("alexnet", "4.2.2", "pooling comes first and gives 13x13", DIFFERS),
     ("zfnet", "4.3.3", "10 different crops", MATCH),
+    ("zfnet", "4.3.3", "the output images are in a range", MATCH),  # input, misprinted
+    ("zfnet", "4.3.2", "ReLU ensures", DIFFERS),  # 0 is not positive
     ("modules-mlpconv", "4.5", "the activation function", MATCH),
     ("modules-inception", "4.7.1", "in one layer there are kernels", MATCH),
     ("modules-inception", "4.7.1", "this merging of parallel kernels", DIFFERS),  # 192 to 416 maps
