@@ -161,7 +161,7 @@ def verdicts() -> dict[str, list[Verdict]]:
 
 def judged(ledger: Ledger, claim: str) -> list[Verdict]:
     """The verdicts that a line's claim names; none where it names nothing."""
-    spec, source, *begins = (part.strip() for part in claim.split(" | "))
+    spec, source, *begins = claim.split(" | ")  # a beginning may end with a blank: "vgg16 "
     whole = f"course notes {ledger.document}, {source}"
     return [
         verdict

@@ -242,6 +242,20 @@ def test_what_other_notes_say(
     assert kinds == {kind}
 
 
+def test_a_beginning_that_ends_with_a_blank_names_one_network(
+    ledger: ModuleType, claims: dict[str, list[Verdict]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VGG's column D is vgg16, column C is vgg16-1x1."""
+    monkeypatch.setattr(ledger, "verdicts", lambda: claims)
+    notes = ledger.Ledger("000", "", "", "", ())
+    source = "vgg | section 3.2.3, Table 3 (S = 256) | "
+    named = {
+        begins: {verdict.network for verdict in ledger.judged(notes, source + begins)}
+        for begins in ("vgg16 ", "vgg16")
+    }
+    assert named == {"vgg16 ": {"vgg16"}, "vgg16": {"vgg16", "vgg16-1x1"}}
+
+
 def test_each_fully_connected_layer_is_judged(claims: dict[str, list[Verdict]]) -> None:
     """4096 in each, say the notes; the third has 1000."""
     kinds = {
