@@ -182,6 +182,8 @@ OTHERS = [
     ("vgg", "003, VGG", "tests are dense, at several scales", MATCH),
     ("alexnet", "003, AlexNet, section 2.2", "each GPU has half", MATCH),
     ("resnet", "003, ResNet", "with identity layers behind a shallow network", DIFFERS),
+    ("resnet", "003, ResNet", "residual units solve vanishing gradients", DIFFERS),  # section 4.1
+    ("senet", "001, section 4.1", "they are multiplied with the activations", MATCH),
     ("googlenet", "004, section 2.3", "first a large kernel extracts global", DIFFERS),  # 7 of 224
     ("googlenet", "004, section 2.3", "... then a smaller kernel extracts local", DIFFERS),
     ("resnet", "004, section 2.4", "... so that it can be trained on inputs of any size", MATCH),
