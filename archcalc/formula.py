@@ -7,22 +7,31 @@
 Formulas are plain arithmetic over integers: `+ - * /`, `floor`, `ceil`, `min`, `max`; `floor` and
 `ceil` stand around one division, where it may leave a remainder. Elsewhere whoever chooses the
 formula has made sure that a division leaves none, or asks for the exact fraction. Evaluation
-never goes through floating point. Text is made only when asked for.
+never goes through floating point, and other numbers than Python's can flow through it.
+
+Text is made only when asked for. A person leaves out what makes no difference: a rounding where
+nothing is left over, a dilation of 1. A formula's `notation` does that, from the numbers, when
+the text is made; which arithmetic runs never depends on it.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
+
+    Notation = Callable[[str, Mapping[str, Any]], str]  # the equation, its values -> as written
 
 FUNCTIONS = frozenset({"floor", "ceil", "min", "max"})
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_GLOBALS: dict[str, Any] = {"__builtins__": {}, "floor": int, "min": min, "max": max}
+_GLOBALS: dict[str, Any] = {
+    "__builtins__": {}, "floor": floor, "ceil": ceil, "min": min, "max": max,
+}  # fmt: skip
 
 
 class Derived(Protocol):
@@ -40,7 +49,7 @@ class Derived(Protocol):
 
 def _whole(source: str) -> str:
     """Python for a formula in whole numbers: a/b is a//b, and ceil(a/b) is -(-(a)//(b))."""
-    text = source.replace("/", "//")
+    text = source.replace("/", "//").replace("floor(", "(")
     while "ceil(" in text:
         head, _, rest = text.rpartition("ceil(")
         above, below, tail = _division(rest)
@@ -65,10 +74,11 @@ def _division(text: str) -> tuple[str, str, str]:
 class Formula:
     """An equation over named numbers; calling it with their values gives a `Value`."""
 
-    __slots__ = ("_code", "source")
+    __slots__ = ("_code", "notation", "source")
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, notation: Notation | None = None) -> None:
         self.source = source
+        self.notation = notation
         self._code: CodeType | None = None
 
     def __call__(self, **values: Any) -> Value:
@@ -79,7 +89,8 @@ class Formula:
         code = self._code
         if code is None:
             code = self._code = compile(_whole(self.source), f"<{self.source}>", "eval")
-        return Value(eval(code, _GLOBALS, values), self.source, values)  # noqa: S307 - our own text
+        number = eval(code, _GLOBALS, values)  # noqa: S307 - our own text
+        return Value(number, self.source, values, self.notation)
 
     def exactly(self, **values: Any) -> Value:
         """The value where a division may leave a remainder: a Fraction, or an int if it is one."""
@@ -96,20 +107,27 @@ class Formula:
 
 
 @lru_cache(maxsize=4096)
-def formula(source: str) -> Formula:
+def formula(source: str, notation: Notation | None = None) -> Formula:
     """The Formula of that text, made once; some texts grow with what users write."""
-    return Formula(source)
+    return Formula(source, notation)
 
 
 class Value:
     """The number a formula gave, with the formula and the values that went in."""
 
-    __slots__ = ("_source", "_values", "number")
+    __slots__ = ("_notation", "_source", "_values", "number")
 
-    def __init__(self, number: int, source: str, values: dict[str, int]) -> None:
+    def __init__(
+        self,
+        number: int,
+        source: str,
+        values: dict[str, int],
+        notation: Notation | None = None,
+    ) -> None:
         self.number = number
         self._source = source
         self._values = values
+        self._notation = notation
 
     def __index__(self) -> int:
         return self.number
@@ -119,22 +137,25 @@ class Value:
 
     def symbols(self) -> str:
         """The equation in symbols."""
-        return self._source
+        if self._notation is None:
+            return self._source
+        return self._notation(self._source, self._values)
 
     def text(self) -> str:
         """The equation with the numbers in."""
-        if self._source in self._values:
-            return str(self._values[self._source])
+        source = self.symbols()
+        if source in self._values:
+            return str(self._values[source])
 
         def numbered(match: re.Match[str]) -> str:
             name = match.group()
             if name in FUNCTIONS:
                 return name
             number = self._values[name]
-            before = self._source[: match.start()].rstrip()
+            before = source[: match.start()].rstrip()
             return str(number) if number >= 0 or before[-1:] in "(," else f"({number})"
 
-        return _NAME.sub(numbered, self._source)
+        return _NAME.sub(numbered, source)
 
 
 class Sum:

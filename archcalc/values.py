@@ -14,6 +14,27 @@ from archcalc.errors import SettingError, received
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+class Number:
+    """A number of another arithmetic than Python's, which goes through archcalc as it is.
+
+    It has Python's operators, and compares with its numbers.
+    """
+
+    __slots__ = ()
+
+    def whole(self) -> Any:
+        """The number as a whole one, None where it is none."""
+        raise NotImplementedError
+
+
+def integral(value: Any) -> Any:
+    """A whole number, of whatever arithmetic, as it is; None for all else, true and false too."""
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else value
+    return value.whole() if isinstance(value, Number) else None
+
+
 MOST_ITEMS = 10_000  # of a list; longer ones are left as they are, and refused by who asked
 DEEPEST = 20  # lists inside each other
 
@@ -24,7 +45,7 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     A whole number is whatever has `__index__`, a fractional one whatever `float` takes as a real
     number (a NumPy float32 is the float that Python makes of it); decimals stay exact.
     """
-    if value is None or type(value) in (bool, int, str, float):
+    if value is None or type(value) in (bool, int, str, float) or isinstance(value, Number):
         return value
     if depth > DEEPEST:
         raise SettingError(f"expected at most {DEEPEST} lists inside each other, received more")
@@ -77,8 +98,8 @@ def _tried(method: Callable[[], Any] | None, otherwise: Any = None) -> Any:
 
 def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """A whole number; raises SettingError where it is none of at least `least`."""
-    number = plain_value(value)
-    if type(number) is int and number >= least and (most is None or number <= most):
+    number: int | None = integral(plain_value(value))
+    if number is not None and number >= least and (most is None or number <= most):
         return number
     bounds = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
     raise SettingError(f"{name}: expected a whole number {bounds}, received {received(value)}")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from math import ceil, floor
+from typing import TYPE_CHECKING
 
 import pytest
 
 from archcalc.formula import ZERO, Formula, Sum, constant, formula
 from archcalc.spec.expressions import Expression
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Text, values, number, text with the numbers in: worked out by hand.
 FORMULAS = [
@@ -75,3 +79,22 @@ def test_a_missing_value_is_an_error() -> None:
 
 def test_equal_texts_are_one_formula() -> None:
     assert formula("a + b") is formula("a + b")
+
+
+def test_a_notation_leaves_out_what_makes_no_difference() -> None:
+    """It is asked for the text; the number comes from the equation whatever it says."""
+    asked: list[int] = []
+
+    def shorter(source: str, values: Mapping[str, int]) -> str:
+        asked.append(values["n"])
+        return "n/s" if values["n"] % values["s"] == 0 else source
+
+    size = Formula("floor((n + r)/s)", shorter)
+    even, odd = size(n=8, s=2, r=0), size(n=9, s=2, r=0)
+    assert (even.number, odd.number, asked) == (4, 4, [])
+    assert (even.symbols(), even.text()) == ("n/s", "8/2")
+    assert odd.text() == "floor((9 + 0)/2)"
+
+
+def test_floor_goes_down_of_exact_fractions_also() -> None:
+    assert Formula("floor(n)").exactly(n=Fraction(-7, 2)).number == -4

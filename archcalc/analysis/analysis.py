@@ -166,8 +166,9 @@ class Analysis:
 
 
 def _batch(batch: Any) -> int:
-    if type(batch) is int and 1 <= batch <= MOST_BATCH:
-        return batch
+    count: int | None = values.integral(batch)
+    if count is not None and 1 <= count <= MOST_BATCH:
+        return count
     return values.whole("batch", batch, 1, MOST_BATCH)
 
 

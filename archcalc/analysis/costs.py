@@ -11,7 +11,7 @@ from archcalc.formula import Derived, formula
 from archcalc.ops import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from archcalc.graph import Node
     from archcalc.ops.base import Shapes
@@ -37,6 +37,14 @@ def built_bytes(layers: Iterable[Node], dtype: str) -> int:
     Layers that share another's weights have their own until all are there.
     """
     return DTYPES[dtype] * sum(node.facts.params + node.facts.buffers for node in layers)
+
+
+FLOPS = " + ".join(["2*mult_adds", *OPERATIONS])
+
+
+def _there(_: str, values: Mapping[str, int]) -> str:
+    """Operations are written where there are any."""
+    return " + ".join(["2*mult_adds", *(kind for kind in OPERATIONS if values[kind])])
 
 
 class Costs(NamedTuple):
@@ -69,10 +77,9 @@ class Costs(NamedTuple):
 
     def flops(self, batch: int) -> Derived:
         """2 x Mult-Adds + every other operation, for the batch."""
-        others = dict(zip(OPERATIONS, self.operations, strict=True))
-        text = " + ".join(["2*mult_adds", *(kind for kind, count in others.items() if count)])
-        values = {kind: count * batch for kind, count in others.items() if count}
-        return formula(text)(mult_adds=self.mult_adds * batch, **values)
+        others = zip(OPERATIONS, self.operations, strict=True)
+        values = {kind: count * batch for kind, count in others}
+        return formula(FLOPS, _there)(mult_adds=self.mult_adds * batch, **values)
 
     def output_bytes(self, batch: int, size: int) -> Derived:
         """Bytes of the outputs of a batch, at `size` bytes an element."""

@@ -123,8 +123,6 @@ class Op:
     fields: ClassVar[dict[str, f.Field]] = {}
     defaults: ClassVar[dict[str, Any]] = {}  # as `convert` gives them
     key: tuple[Any, ...]
-    _hash: int
-    _facts: dict[Shapes, Facts]  # by the inputs' shapes, once asked for
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, f.Field)}
@@ -147,12 +145,10 @@ class Op:
         self.check()
 
     def __setstate__(self, own: dict[str, Any]) -> None:
-        """Keep the values of the fields; a hash is of one process, and is not pickled."""
+        """Keep the values of the fields, and by what ops are equal."""
         key = (type(self), *own.values())
         self.__dict__ = own
         self.key = key
-        self._hash = hash(key)
-        self._facts = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return self.values()
@@ -161,7 +157,7 @@ class Op:
         return isinstance(other, Op) and self.key == other.key
 
     def __hash__(self) -> int:
-        return self._hash
+        return hash(self.key)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.values().items())
@@ -245,16 +241,10 @@ class Op:
     # What follows from it.
 
     def facts(self, inputs: Shapes) -> Facts:
-        """All numbers at once, for inputs of these shapes; kept for networks with the same op.
+        """All numbers at once, for inputs of these shapes.
 
         Raises LayerError when the op can't take them.
         """
-        found = self._facts.get(inputs)
-        if found is None:
-            found = self._facts[inputs] = self._stated(inputs)
-        return found
-
-    def _stated(self, inputs: Shapes) -> Facts:
         fewest, most = self.arity
         if not fewest <= len(inputs) <= most:
             raise self._wrong_arity(len(inputs))
@@ -323,14 +313,16 @@ def _missing(op: Op, values: Mapping[str, Any]) -> LayerError:
     return LayerError(f"{op.kind}: expected '{name}' ({op.fields[name].expected}), received none")
 
 
-def _shape(dimensions: Dimensions) -> Shape:
-    shape = tuple([one if type(one) is int else one.__index__() for one in dimensions])
-    if min(shape) < 1:
-        raise LayerError(f"expected output sizes of at least 1, received {spelled(shape)}")
-    if max(shape) > LARGEST_AXIS:
-        raise LayerError(
-            f"expected output sizes of at most {LARGEST_AXIS}, received {spelled(shape)}"
-        )
+def _shape(dimensions: tuple[Any, ...]) -> Shape:
+    """The sizes alone, each within its bounds."""
+    shape: Shape = tuple([getattr(size, "number", size) for size in dimensions])
+    for size in shape:
+        if size < 1:
+            raise LayerError(f"expected output sizes of at least 1, received {spelled(shape)}")
+        if size > LARGEST_AXIS:
+            raise LayerError(
+                f"expected output sizes of at most {LARGEST_AXIS}, received {spelled(shape)}"
+            )
     return shape
 
 
@@ -368,7 +360,7 @@ def spatial(shape: Shape, op: Op) -> Shape:
 
 def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
     """One number an axis: a single one is repeated."""
-    if isinstance(value, int):
+    if not isinstance(value, tuple):
         return (value,) * rank
     if len(value) != rank:
         wanted = "1 number" if rank == 1 else f"{rank} numbers, one an axis"
@@ -396,13 +388,7 @@ def _product(rank: int, letter: str) -> tuple[str, tuple[str, ...]]:
 def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:
     """Output elements times something an element: `55*55*96*(2*n + 3)`."""
     if not times:
-        return _all_elements(outputs[0])
+        text, sizes = elements(outputs[0])
+        return formula(text)(**sizes)
     text, sizes = elements(outputs[0])
     return formula(f"{text}*{times}")(**sizes, **values)
-
-
-@lru_cache(maxsize=8)
-def _all_elements(shape: Shape) -> Derived:
-    """The product alone, asked for several times in a row: biases, neurons, activations."""
-    text, sizes = elements(shape)
-    return formula(text)(**sizes)

@@ -40,34 +40,22 @@ if TYPE_CHECKING:
 
 
 class Slid(NamedTuple):
-    """An op's sliding windows on spatial axes of these sizes, as written and with their padding."""
+    """An op's sliding windows, one per spatial axis, as written and with their padding."""
 
-    sizes: tuple[int, ...]
     slides: tuple[Slide, ...]
     windows: tuple[Sliding, ...]
 
 
 def slid(op: Any, sizes: tuple[int, ...]) -> Slid:
-    """The sliding windows of an op; an op is asked several times in a row for the same sizes."""
-    last: Slid | None = op.__dict__.get("_slid")
-    if last is not None and last.sizes == sizes:
-        return last
+    """The sliding windows of an op."""
     own = slides(op, sizes)
-    if len(sizes) == 2 and sizes[0] == sizes[1] and own[0] == own[1]:
-        windows: tuple[Sliding, ...] = (resolve(sizes[0], own[0]),) * 2
-    else:
-        windows = tuple(map(resolve, sizes, own))
-    found = op.__dict__["_slid"] = Slid(sizes, own, windows)
-    return found
+    return Slid(own, tuple(map(resolve, sizes, own)))
 
 
 def slides(op: Any, sizes: tuple[int, ...]) -> tuple[Slide, ...]:
     """The fields of an op with kernel, stride, padding, dilation and ceil, one an axis."""
     stride = op.kernel if op.stride is None else op.stride
-    fields = (op.kernel, stride, op.padding, op.dilation)
     rank = len(sizes)
-    if tuple not in map(type, fields):  # one window for all axes
-        return (Slide(*fields, op.ceil),) * rank
     padding = op.padding
     if not isinstance(padding, tuple):
         padding = (padding,) * rank
@@ -86,9 +74,7 @@ def slides(op: Any, sizes: tuple[int, ...]) -> tuple[Slide, ...]:
 
 def slide_sizes(op: Any, sizes: tuple[int, ...]) -> tuple[Derived, ...]:
     """The derived output size along each axis."""
-    _, own, windows = slid(op, sizes)
-    if len(sizes) == 2 and windows[0] is windows[1]:  # both axes alike
-        return (output_size(sizes[0], own[0], windows[0]),) * 2
+    own, windows = slid(op, sizes)
     return tuple(map(output_size, sizes, own, windows))
 
 
@@ -120,7 +106,7 @@ def pads_itself(op: Any, shape: Shape, *, pool: bool = False) -> bool:
 
     Pools take at most half the kernel. Otherwise the input is padded before it comes in.
     """
-    _, own, windows = slid(op, shape[1:])
+    own, windows = slid(op, shape[1:])
     return all(_takes(slide, window, pool) for slide, window in zip(own, windows, strict=True))
 
 
@@ -135,7 +121,7 @@ def padded(op: Any, shape: Shape) -> Saved:
 
 def _padded_sizes(op: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The spatial sizes with their padding, and with what windows overhang in ceil mode."""
-    _, own, windows = slid(op, sizes)
+    own, windows = slid(op, sizes)
     return tuple(
         (size.number - 1) * slide.stride + slide.reach
         if slide.ceil and slide.padding not in ("same", "same_tf")
@@ -153,7 +139,10 @@ def _takes(slide: Slide, window: Sliding, pool: bool) -> bool:
 
 
 class _Counts(NamedTuple):
-    """The equations of a convolution without a table; `names` are the numbers they take."""
+    """The equations of a convolution without a table; `names` are the numbers they take.
+
+    Without groups, g is 1 and is not written.
+    """
 
     params: Formula
     mult_adds: Formula
@@ -161,18 +150,23 @@ class _Counts(NamedTuple):
     names: tuple[str, ...]
 
 
+def _ungrouped(source: str, values: Mapping[str, int]) -> str:
+    """Groups are written where there are several."""
+    return source.replace("/g", "") if values["g"] == 1 else source
+
+
 @lru_cache(maxsize=64)
-def _counts(rank: int, grouped: bool, bias: bool) -> _Counts:
-    """An output sees c_in*k_h*k_w weights (c_in/g in groups) and a bias, at every position."""
+def _counts(rank: int, bias: bool) -> _Counts:
+    """An output sees c_in/g*k_h*k_w weights and a bias, at every position."""
     kernel, kernel_names = _kernel_names(rank)
     positions = tuple(f"{axis}_out" for axis in axes(rank))
-    seen = f"c_in/g*{kernel}" if grouped else f"c_in*{kernel}"
+    seen = f"c_in/g*{kernel}"
     each = f"({seen} + 1)" if bias else seen
     outputs = "*".join((*positions, "c_out"))
     return _Counts(
-        formula(f"c_out*{each}"),
-        formula(f"{outputs}*{seen}"),
-        formula(f"{outputs}*{each}"),
+        formula(f"c_out*{each}", _ungrouped),
+        formula(f"{outputs}*{seen}", _ungrouped),
+        formula(f"{outputs}*{each}", _ungrouped),
         (*kernel_names, "c_in", "g", "c_out", *positions),
     )
 
@@ -208,7 +202,7 @@ class _Convolution(Op):
     def _counted(self, inputs: Shapes, positions: Shape = ()) -> tuple[_Counts, dict[str, int]]:
         """The equations of params, Mult-Adds and connections with the numbers they take."""
         kernel = self._kernel(inputs)
-        counts = _counts(len(kernel), self.groups > 1, self.bias)
+        counts = _counts(len(kernel), self.bias)
         numbers = (*kernel, inputs[0][0], self.groups, self.out, *positions)
         return counts, dict(zip(counts.names, numbers, strict=False))
 
@@ -315,7 +309,7 @@ class Conv(_Convolution):
         """The input, or its padded copy; `same` copies it with the odd zero alone."""
         if pads_itself(self, shape):
             return INPUT
-        _, own, windows = slid(self, shape[1:])
+        own, windows = slid(self, shape[1:])
         if self.padding not in ("same", "same_tf") or any(window.stride > 1 for window in windows):
             return padded(self, shape)
         sizes = [n + (slide.reach - 1) % 2 for n, slide in zip(shape[1:], own, strict=True)]
@@ -346,11 +340,8 @@ class ConvTranspose(_Convolution):
             raise LayerError(f"expected numbers, received '{self.padding}'", field="padding")
 
     def _slides(self, inputs: Shapes) -> tuple[Fractional, ...]:
-        resolved = []
-        for k, s, p, d, _ in slides(self, spatial(inputs[0], self)):
-            before, after = p if isinstance(p, tuple) else (p, p)
-            resolved.append(Fractional(k, s, int(before), int(after), d))
-        return tuple(resolved)
+        own = slides(self, spatial(inputs[0], self))
+        return tuple([Fractional(s.kernel, s.stride, *s.numbers(), s.dilation) for s in own])
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         self._channels(inputs)
@@ -376,12 +367,9 @@ class ConvTranspose(_Convolution):
 
     def mult_adds(self, inputs: Shapes, outputs: Shapes) -> Derived:
         text, values = elements(inputs[0], "in")
-        fan_out = "c_out" if self.groups == 1 else "c_out/g"
         kernel, sizes = kernel_text(self._kernel(inputs))
-        values |= {**sizes, "c_out": self.out}
-        if self.groups > 1:
-            values["g"] = self.groups
-        return formula(f"{text}*{fan_out}*{kernel}")(**values)
+        values |= {**sizes, "c_out": self.out, "g": self.groups}
+        return formula(f"{text}*c_out/g*{kernel}", _ungrouped)(**values)
 
     def connections(self, inputs: Shapes, outputs: Shapes) -> Derived:
         weights = self.mult_adds(inputs, outputs)

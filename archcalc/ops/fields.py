@@ -8,9 +8,11 @@ Python values (a spec's expressions are evaluated before) and says what it expec
 from __future__ import annotations
 
 from math import isfinite
+from operator import index
 from typing import Any
 
 from archcalc.errors import LayerError, received
+from archcalc.values import integral
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 LARGEST = 10**9  # no size of a real network comes near; keeps every product small
@@ -55,13 +57,16 @@ class Integer(Field):
         self.expected = _whole(minimum)
 
     def convert(self, value: Any) -> int:
-        if type(value) is int and self.minimum <= value <= self.maximum:
-            return value
-        raise self.refuse(value)
+        number = self.taken(value)
+        if number is None:
+            raise self.refuse(value)
+        return number
 
-    def takes(self, value: object) -> bool:
-        """Whether it is a whole number in the field's bounds."""
-        return type(value) is int and self.minimum <= value <= self.maximum
+    def taken(self, value: object) -> int | None:
+        """The whole number, None where it is none in the field's bounds."""
+        number: int | None = integral(value)
+        within = number is not None and self.minimum <= number <= self.maximum
+        return number if within else None
 
     def schema(self) -> dict[str, Any]:
         whole = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
@@ -77,12 +82,14 @@ class Sizes(Field):
         self.expected = f"{_whole(minimum)} or a list of them, one an axis"
 
     def convert(self, value: Any) -> int | tuple[int, ...]:
-        if type(value) is int and self.one.minimum <= value <= self.one.maximum:
-            return value
-        listed = isinstance(value, (list, tuple)) and 0 < len(value) <= MOST_ITEMS
-        if listed and all(map(self.one.takes, value)):
-            return tuple(value)
-        raise self.refuse(value)
+        if (size := self.one.taken(value)) is not None:
+            return size
+        if not isinstance(value, (list, tuple)) or not 0 < len(value) <= MOST_ITEMS:
+            raise self.refuse(value)
+        sizes = [size for size in map(self.one.taken, value) if size is not None]
+        if len(sizes) < len(value):
+            raise self.refuse(value)
+        return tuple(sizes)
 
     def schema(self) -> dict[str, Any]:
         one = self.one.schema()
@@ -101,17 +108,19 @@ class Padding(Field):
     def convert(self, value: Any) -> int | str | tuple[int | tuple[int, int], ...]:
         if isinstance(value, str) and value in self.words:
             return value
-        if _is_size(value):
-            return int(value)
+        if (size := _size(value)) is not None:
+            return size
         if isinstance(value, (list, tuple)) and value:
             return tuple(self._side(value, item) for item in value)
         raise self.refuse(value)
 
     def _side(self, whole: object, item: Any) -> int | tuple[int, int]:
-        if _is_size(item):
-            return int(item)
-        if isinstance(item, (list, tuple)) and len(item) == 2 and all(map(_is_size, item)):
-            return (item[0], item[1])
+        if (size := _size(item)) is not None:
+            return size
+        if isinstance(item, (list, tuple)) and len(item) == 2:
+            before, after = map(_size, item)
+            if before is not None and after is not None:
+                return (before, after)
         raise self.refuse(whole)
 
     def schema(self) -> dict[str, Any]:
@@ -234,9 +243,12 @@ class Table(Field):
         return table
 
     def _row(self, row: Any) -> tuple[int, ...]:
-        if not _is_row(row) or not row or not all(map(_is_size, row)) or len(set(row)) < len(row):
+        if not _is_row(row) or not row or any(_size(item) is None for item in row):
             raise self.refuse(row)
-        return tuple(row)
+        places = tuple(map(index, row))  # which maps are connected, not how many: Python's own
+        if len(set(places)) < len(places):
+            raise self.refuse(row)
+        return places
 
     def schema(self) -> dict[str, Any]:
         index = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
@@ -262,8 +274,10 @@ def _runs(rows: Any) -> list[list[Any]]:
     return groups
 
 
-def _is_size(value: object) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST
+def _size(value: object) -> int | None:
+    """A size, None for what is none."""
+    size: int | None = integral(value)
+    return size if size is not None and 0 <= size <= LARGEST else None
 
 
 def _whole(minimum: int) -> str:

@@ -69,6 +69,10 @@ class Multiply(Weightless):
     gates: Any = f.sizes((), doc="which inputs are gates, counted from 0", minimum=0)
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        return (self._largest(inputs),)
+
+    def _largest(self, inputs: Shapes) -> Shape:
+        """The shape of the product."""
         largest = reduce(_larger, inputs)
         for shape in inputs:
             if not _spreads(shape, largest):
@@ -76,12 +80,12 @@ class Multiply(Weightless):
                     f"multiply: expected branches of shape {spelled(largest)} or of one value a "
                     f"channel, received {' and '.join(map(spelled, inputs))}"
                 )
-        return (largest,)
+        return largest
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         gates = self.gates if isinstance(self.gates, tuple) else (self.gates,)
-        [largest] = self.output(inputs)
-        spread = tuple(Nearest(1, int(size)) for size in largest[1:])  # one value for all positions
+        largest = self._largest(inputs)
+        spread = tuple(Nearest(1, size) for size in largest[1:])  # one value for all positions
         return tuple(
             HELD if i in gates else POINTWISE if shape == largest else spread
             for i, shape in enumerate(inputs)

@@ -77,7 +77,7 @@ class _Pool(Weightless):
         A dilated one still may, where all its elements step over a small input; its maximum is
         then minus infinity, in PyTorch, too.
         """
-        for slide, window in zip(*slid(self, sizes)[1:], strict=True):
+        for slide, window in zip(*slid(self, sizes), strict=True):
             if max(window.before, window.after) > slide.kernel // 2 and slide.padding != "same_tf":
                 raise LayerError(
                     f"expected at most half the kernel {slide.kernel}, "
@@ -397,6 +397,4 @@ class MaxUnpool(Weightless):
 
 
 def _back(slide: Slide) -> Fractional:
-    p = slide.padding
-    before, after = p if isinstance(p, tuple) else (p, p)
-    return Fractional(slide.kernel, slide.stride, int(before), int(after))
+    return Fractional(slide.kernel, slide.stride, *slide.numbers())

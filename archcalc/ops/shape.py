@@ -138,15 +138,17 @@ class Pad(_Move):
         return [_pair(p) for p in (*channels, *_each(self.padding, rank, "padding"))]
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
-        added = formula("n + p_before + p_after")
+        added = formula("n + p_before + p_after", _padded)
         pairs = zip(inputs[0], self._sides(inputs), strict=True)
-        return (
-            tuple(added(n=n, p_before=b, p_after=a) if b or a else given(n) for n, (b, a) in pairs),
-        )
+        return (tuple(added(n=n, p_before=b, p_after=a) for n, (b, a) in pairs),)
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
         sides = self._sides(inputs)[1:]
         return (tuple(Sliding(1, 1, b, a) for b, a in sides) if sides else POINTWISE,)
+
+
+def _padded(source: str, values: Mapping[str, int]) -> str:
+    return source if values["p_before"] or values["p_after"] else "n"
 
 
 def _each(value: Any, count: int, name: str) -> tuple[Any, ...]:
@@ -216,16 +218,16 @@ class Split(_Move):
 
     @property
     def ports(self) -> tuple[str, ...]:
-        count = self.parts if isinstance(self.parts, int) else len(self.parts)
+        count = len(self.parts) if isinstance(self.parts, tuple) else self.parts
         return tuple(map(str, range(count)))
 
     def check(self) -> None:
-        if isinstance(self.parts, int) and self.parts > 10_000:
+        if not isinstance(self.parts, tuple) and self.parts > 10_000:
             raise LayerError(f"expected at most 10000, received {self.parts}", field="parts")
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
         channels, *rest = inputs[0]
-        if isinstance(self.parts, int):
+        if not isinstance(self.parts, tuple):
             if channels % self.parts:
                 raise LayerError(
                     f"expected a divisor of the {channels} channels, received {self.parts}",
@@ -264,15 +266,19 @@ class Upsample(Weightless):
             raise LayerError(f"upsample: expected 'scale' or 'size', received {got}")
 
     def output(self, inputs: Shapes) -> tuple[Dimensions, ...]:
+        return ((given(inputs[0][0]), *self._grown(inputs)),)
+
+    def _grown(self, inputs: Shapes) -> tuple[Derived, ...]:
+        """The size along each axis."""
         sizes = spatial(inputs[0], self)
         if self.size is not None:
-            return ((given(inputs[0][0]), *map(given, per_axis(self.size, len(sizes), "size"))),)
+            return tuple(map(given, per_axis(self.size, len(sizes), "size")))
         scale = per_axis(self.scale or 1, len(sizes), "scale")
-        grown = [formula("n*s")(n=n, s=s) for n, s in zip(sizes, scale, strict=True)]
-        return ((given(inputs[0][0]), *grown),)
+        return tuple(formula("n*s")(n=n, s=s) for n, s in zip(sizes, scale, strict=True))
 
     def windows(self, inputs: Shapes) -> tuple[Windows, ...]:
-        pairs = zip(inputs[0][1:], (int(d) for d in self.output(inputs)[0][1:]), strict=True)
+        sizes = (size.number for size in self._grown(inputs))
+        pairs = zip(inputs[0][1:], sizes, strict=True)
         if self.mode == "linear":
             return (tuple(Interpolated(n, m) for n, m in pairs),)
         return (tuple(_nearest(n, m) for n, m in pairs),)

@@ -15,7 +15,9 @@ from archcalc.errors import LayerError
 from archcalc.formula import Derived, constant, formula
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from archcalc.formula import Notation
 
 
 # Every window says which inputs output i sees (`taps`), the first and the last of them with their
@@ -240,6 +242,11 @@ class Slide(NamedTuple):
         """Input positions from the first tap to the last."""
         return self.dilation * (self.kernel - 1) + 1
 
+    def numbers(self) -> tuple[int, int]:
+        """The padding before and after, which no word stands for."""
+        assert not isinstance(self.padding, str)
+        return self.padding if isinstance(self.padding, tuple) else (self.padding, self.padding)
+
 
 def resolve(n: int, slide: Slide) -> Sliding:
     """The window on an axis of n inputs, its padding resolved to numbers before and after.
@@ -248,10 +255,8 @@ def resolve(n: int, slide: Slide) -> Sliding:
     every stride-th input, the odd one after.
     """
     k, s, p, d, _ = slide
-    if isinstance(p, tuple):
-        before, after = p
-    elif not isinstance(p, str):
-        before = after = p
+    if not isinstance(p, str):
+        before, after = slide.numbers()
     elif p == "same" and s != 1:
         raise LayerError(
             f"expected stride 1 with the word same, received stride {s}",
@@ -290,55 +295,78 @@ def same_padding(n: int, slide: Slide) -> Derived:
     )
 
 
+SIZE = "floor((n - d*(k - 1) - 1 + p_before + p_after + r)/s) + 1"
+TRANSPOSED_SIZE = "(n - 1)*s - p_before - p_after + d*(k - 1) + 1 + e"
+
+
 def output_size(n: int, slide: Slide, window: Sliding) -> Derived:
-    """The output positions along an axis of n inputs, derived as one writes it by hand."""
-    if slide.padding == "same_tf":
-        return formula("n/s" if n % slide.stride == 0 else "ceil(n/s)")(n=n, s=slide.stride)
-    above, values = _span(n, window)
-    span, s = n + window.before + window.after - slide.reach, window.stride
-    values["s"] = s
+    """The output positions along an axis of n inputs: one floor division, whatever is written.
+
+    In ceil mode a last window may reach r = s - 1 positions beyond its padded input, or fewer,
+    so that it does not begin in the padding behind.
+    """
+    k, s, before, after, d = window
+    up = slide.ceil and slide.padding != "same_tf"
+    return formula(SIZE, _NOTATIONS["same_tf" if slide.padding == "same_tf" else up]).of(
+        {
+            "n": n,
+            "k": k,
+            "s": s,
+            "d": d,
+            "p": before,
+            "p_before": before,
+            "p_after": after,
+            "r": max(min(s - 1, slide.reach - 1 - after), 0) if up else 0,
+        }
+    )
+
+
+def _same_tf(_: str, values: Mapping[str, int]) -> str:
+    """TensorFlow's rule: an output for every s-th input."""
+    return "n/s" if values["n"] % values["s"] == 0 else "ceil(n/s)"
+
+
+def _rounded_down(_: str, values: Mapping[str, int]) -> str:
+    above, span = _span(values)
+    return f"({above})/s + 1" if span % values["s"] == 0 else f"floor(({above})/s) + 1"
+
+
+def _rounded_up(_: str, values: Mapping[str, int]) -> str:
+    above, span = _span(values)
+    s = values["s"]
     if span % s == 0:
-        return formula(f"({above})/s + 1")(**values)
-    if not slide.ceil:
-        return formula(f"floor(({above})/s) + 1")(**values)
-    if _last_start(span, s) >= n + window.before:  # it would see padding only: dropped
-        return formula(f"ceil(({above})/s) + 1 - 1")(**values)
-    return formula(f"ceil(({above})/s) + 1")(**values)
+        return f"({above})/s + 1"
+    last = -(-span // s) * s  # where the last window starts
+    sees_padding_only = last >= values["n"] + values["p_before"]
+    return f"ceil(({above})/s) + 1" + (" - 1" if sees_padding_only else "")
 
 
-def _span(n: int, window: Sliding) -> tuple[str, dict[str, int]]:
-    """How far the window can move, as text with its values."""
-    values = {"n": n, "k": window.kernel}
-    text = "n - k"
-    if window.dilation > 1:
-        text = "n - d*(k - 1) - 1"
-        values["d"] = window.dilation
-    if window.before == window.after:
-        values["p"] = window.before
-        return text + " + 2*p", values
-    values |= {"p_before": window.before, "p_after": window.after}
-    return text + " + p_before + p_after", values
+_NOTATIONS: dict[str | bool, Notation] = {
+    "same_tf": _same_tf, True: _rounded_up, False: _rounded_down,
+}  # fmt: skip
 
 
-def _last_start(span: int, stride: int) -> int:
-    return -(-span // stride) * stride
+def _span(values: Mapping[str, int]) -> tuple[str, int]:
+    """How far the window can move, as text and as a number."""
+    n, k, d, before, after = (values[name] for name in ("n", "k", "d", "p_before", "p_after"))
+    text = "n - k" if d == 1 else "n - d*(k - 1) - 1"
+    text += " + 2*p" if before == after else " + p_before + p_after"
+    return text, n - d * (k - 1) - 1 + before + after
 
 
 def transposed_size(n: int, window: Fractional, extra: int) -> Derived:
     """Output positions of a transposed convolution (relationship A.29, with output padding)."""
-    values = {"n": n, "k": window.kernel, "s": window.stride}
+    k, s, before, after, d = window
+    ends = {"p": before, "p_before": before, "p_after": after}
+    values = {"n": n, "k": k, "s": s, "d": d, **ends, "e": extra}
+    return formula(TRANSPOSED_SIZE, _transposed).of(values)
+
+
+def _transposed(_: str, values: Mapping[str, int]) -> str:
     text = "(n - 1)*s"
-    if window.before == window.after:
-        text, values["p"] = text + " - 2*p", window.before
-    else:
-        text += " - p_before - p_after"
-        values |= {"p_before": window.before, "p_after": window.after}
-    text += " + k" if window.dilation == 1 else " + d*(k - 1) + 1"
-    if window.dilation > 1:
-        values["d"] = window.dilation
-    if extra:
-        text, values["e"] = text + " + e", extra
-    return formula(text)(**values)
+    text += " - 2*p" if values["p_before"] == values["p_after"] else " - p_before - p_after"
+    text += " + k" if values["d"] == 1 else " + d*(k - 1) + 1"
+    return text + (" + e" if values["e"] else "")
 
 
 def given(n: int) -> Derived:

@@ -10,9 +10,12 @@ is bounded: its length, its nesting, the size of every number and list it makes.
 from __future__ import annotations
 
 import re
+from math import ceil, floor, trunc
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from archcalc.errors import did_you_mean, received
+from archcalc.values import integral
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -291,15 +294,21 @@ def decimal(token: str, offset: int = 0) -> Any:
 
 
 def _bounded(value: Any, offset: int) -> Any:
-    """The value, an int where it is whole; an error where it is too large to go on with."""
-    if type(value) is not int:
+    """The value, a Fraction as an int where it is whole; an error where it is too large."""
+    if not isinstance(value, int):
         if value.denominator > LARGEST:
             raise ExpressionError("expected denominators of at most 10**18, received more", offset)
-        if value.denominator == 1:
-            value = value.numerator
+        value = _simplest(value)
     if -LARGEST <= value <= LARGEST:
         return value
     raise ExpressionError("expected numbers from -10**18 to 10**18, received more", offset)
+
+
+def _simplest(value: Any) -> Any:
+    """A Fraction as an int where it is whole; numbers of other arithmetics as they are."""
+    from fractions import Fraction
+
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
 def _is_number(value: Any) -> bool:
@@ -405,11 +414,12 @@ def _item(value: Evaluate, index: Evaluate, offset: int) -> Evaluate:
         items, i = value(names, incoming), index(names, incoming)
         if not isinstance(items, (list, tuple)):
             raise ExpressionError(f"expected a list before '[', received {typed(items)}", offset)
-        if type(i) is not int or not -len(items) <= i < len(items):
+        place = integral(i)
+        if place is None or not -len(items) <= place < len(items):
             raise ExpressionError(
                 f"expected an index from 0 to {len(items) - 1}, received {received(i)}", offset
             )
-        return items[i]
+        return items[place]
 
     return evaluate
 
@@ -448,11 +458,13 @@ def _contains(item: Any, items: Any, offset: int) -> bool:
 def _divide(a: Any, b: Any, offset: int) -> Any:
     if not b:
         raise ExpressionError("expected a divisor other than 0, received 0", offset)
-    if type(a) is int and type(b) is int and a % b == 0:
+    if not (isinstance(a, int) and isinstance(b, int)):
+        return _bounded(a / b, offset)
+    if a % b == 0:  # as mostly; fractions take their time to be imported
         return a // b
     from fractions import Fraction
 
-    return _bounded(Fraction(a) / b, offset)
+    return _bounded(Fraction(a, b), offset)
 
 
 def _floor_divide(a: Any, b: Any, offset: int) -> Any:
@@ -468,13 +480,14 @@ def _modulo(a: Any, b: Any, offset: int) -> Any:
 
 
 def _power(a: Any, b: Any, offset: int) -> Any:
-    if type(b) is not int or abs(b) > 64:
+    exponent = integral(b)
+    if exponent is None or abs(exponent) > 64:
         raise ExpressionError(
             f"expected a whole exponent from -64 to 64, received {received(b)}", offset
         )
-    if b < 0:
-        return _divide(1, _power(a, -b, offset), offset)
-    return _bounded(a**b, offset)
+    if exponent < 0:
+        return _divide(1, _power(a, -exponent, offset), offset)
+    return _bounded(a ** index(exponent), offset)
 
 
 _OPERATIONS: dict[str, Any] = {
@@ -495,23 +508,15 @@ _OPERATIONS: dict[str, Any] = {
 }
 
 
-def _round_half_up(x: Any) -> int:
-    return int((2 * x + 1) // 2)
-
-
-def _floor(x: Any) -> int:
-    return int(x // 1)
-
-
-def _ceil(x: Any) -> int:
-    return int(-(-x // 1))
+def _round_half_up(x: Any) -> Any:
+    return (2 * x + 1) // 2
 
 
 _OF_LISTS = frozenset({"len", "max", "min", "sum"})
 _OF_ONE: dict[str, Callable[[Any], Any]] = {
-    "int": int,
-    "floor": _floor,
-    "ceil": _ceil,
+    "int": trunc,
+    "floor": floor,
+    "ceil": ceil,
     "round": _round_half_up,
     "abs": abs,
 }
@@ -557,14 +562,15 @@ def _numbers(name: str, values: list[Any], count: int | None, offset: int) -> li
 
 def _range(values: list[Any], offset: int) -> list[int]:
     """range(stop), range(start, stop), range(start, stop, step), as in Python."""
-    if not 1 <= len(values) <= 3 or any(type(value) is not int for value in values):
+    whole = [integral(value) for value in values]
+    if not 1 <= len(values) <= 3 or None in whole:
         got = ", ".join(map(received, values)) or "none"
         raise ExpressionError(
             f"range(): expected one to three whole numbers, received {got}", offset
         )
-    if len(values) == 3 and values[2] == 0:
+    if len(values) == 3 and whole[2] == 0:
         raise ExpressionError("range(): expected a step other than 0, received 0", offset)
-    span = range(*values)
+    span = range(*whole)
     if span[LONGEST_LIST:]:  # its length may be more than len() can say
         raise ExpressionError(
             f"expected at most {LONGEST_LIST:,} items in a list, received more", offset

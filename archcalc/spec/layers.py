@@ -11,6 +11,7 @@ from archcalc.ops.fields import REQUIRED
 from archcalc.spec import model as m
 from archcalc.spec.checker import LONGEST_NAME, WORD, Checker, Names, TooMany
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
+from archcalc.values import integral
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -199,7 +200,7 @@ class LayersChecker(Checker):
         if times := fields.get("times"):
             call.times = self.term(times, names)
             value = call.times.value
-            if call.times.constant and (type(value) is not int or value < 1):
+            if call.times.constant and (integral(value) is None or value < 1):
                 self.expected(times, "times: a whole number of at least 1")
         return call
 
@@ -218,7 +219,7 @@ class LayersChecker(Checker):
             index.text if isinstance(index, Scalar) and self.identifier(index, "an index") else None
         )
         term = self.term(times, names) if times else m.Term(self.place(key), value=1)
-        if times and term.constant and (type(term.value) is not int or term.value < 0):
+        if times and term.constant and (integral(term.value) is None or term.value < 0):
             self.expected(times, "times: a whole number of at least 0")
         inner = names | {variable} if variable else names
         return m.Repeat(self.place(key), term, variable, self.layers(layers, inner))
