@@ -21,6 +21,7 @@ from archcalc.errors import (
     Place,
     received,
 )
+from archcalc.memo import Memo
 from archcalc.ops.base import LARGEST_AXIS, Op, spelled
 from archcalc.ops.shape import Input
 
@@ -217,6 +218,13 @@ def _flat_scope(scope: Scope, numbers: Mapping[Scope, int]) -> tuple[Any, ...]:
     return scope.name, scope.kind, parent, scope.applications, others, branches, children
 
 
+def _facts(op: Op, inputs: Sequence[Tensor], memo: Memo) -> Facts:
+    """What an op does with these tensors, computed once for equal ops and shapes."""
+    shapes = tuple([tensor.shape for tensor in inputs])
+    known: Facts | None = memo.get((op, shapes))
+    return memo.keep((op, shapes), op.facts(shapes)) if known is None else known
+
+
 def _unflattened(
     name: str,
     flat_nodes: Sequence[tuple[Any, ...]],
@@ -231,9 +239,9 @@ def _unflattened(
             setattr(scope, key, value)
         scopes.append(scope)
     nodes: list[Node] = []
+    memo = Memo()
     for own, op, inputs, number, label, source, shared in flat_nodes:
-        facts = op.facts(tuple([tensor.shape for tensor in inputs]))
-        node = Node(len(nodes), own, op, inputs, facts, scopes[number])
+        node = Node(len(nodes), own, op, inputs, _facts(op, inputs, memo), scopes[number])
         node.label, node.source = label, source
         node.shared_with = None if shared is None else nodes[shared]
         nodes.append(node)
@@ -361,7 +369,8 @@ LEAST_IMAGE = 16  # positions along an image's side, so that it can be told from
 
 def layout_note(shape: Shape) -> str | None:
     """What an input's shape is taken as, where it may be meant in another layout; else None."""
-    if len(shape) == 3 and shape[2] in COLOURS and min(shape[:2]) >= LEAST_IMAGE:
+    sides = shape[:2]
+    if len(shape) == 3 and shape[2] in COLOURS and all(side >= LEAST_IMAGE for side in sides):
         meant, likely = "its channels last", (shape[2], *shape[:2])
     elif len(shape) == 4 and shape[0] == 1 and shape[1] in COLOURS:
         meant, likely = "the batch first", shape[1:]
@@ -391,7 +400,7 @@ class GraphBuilder:
     Raises GraphError where what is asked for can't be a graph.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, memo: Memo | None = None) -> None:
         self.name = self._text(name, "name")
         self.root = Scope("", "network", None)
         self.root.owner = next(_builders)
@@ -399,7 +408,7 @@ class GraphBuilder:
         self._finished = False
         self.nodes: list[Node] = []
         self._applied = False  # whether any part is applied several times
-        self._facts: dict[tuple[Op, tuple[Shape, ...]], Facts] = {}
+        self._memo = Memo() if memo is None else memo
 
     def input(self, shape: Shape, source: Place | None = None) -> Tensor:
         """Where the network's input comes in; the first node."""
@@ -506,13 +515,10 @@ class GraphBuilder:
             raise self._named(error, node.name) from None
 
     def _append(self, op: Op, inputs: tuple[Tensor, ...], name: str, source: Place | None) -> Node:
-        key = (op, tuple([tensor.shape for tensor in inputs]))
-        facts = self._facts.get(key)
-        if facts is None:
-            try:
-                facts = self._facts[key] = op.facts(key[1])
-            except LayerError as error:
-                raise self._named(error, name) from None
+        try:
+            facts = _facts(op, inputs, self._memo)
+        except LayerError as error:
+            raise self._named(error, name) from None
         node = Node(len(self.nodes), name, op, inputs, facts, self.scope)
         node.source = source
         self.nodes.append(node)
@@ -554,10 +560,8 @@ class GraphBuilder:
         if not self._owns(entry):
             raise self._foreign("entry", entry, name)
         applications = values.plain_value(applications)
-        if applications is not None and not (type(applications) is int and applications > 0):
-            raise self._wrong("applications", "a whole number of at least 1", applications, name)
-        if applications is not None and applications > 10**100:  # too long to be shown below
-            raise self._wrong("applications", f"at most {LARGEST_AXIS:,}", applications, name)
+        if applications is not None:
+            applications = self._count(applications, name)
         outer = self.scope
         scope = Scope(name, kind, outer, applications)
         scope.entry = entry
@@ -590,6 +594,15 @@ class GraphBuilder:
                 raise self._foreign("exit", scope.exit, scope.name)
             if scope.level:
                 scope.exit = self.seen(scope.exit)
+
+    def _count(self, applications: Any, name: str) -> int:
+        """How often a part is applied."""
+        count: int | None = values.integral(applications)
+        if count is None or count < 1:
+            raise self._wrong("applications", "a whole number of at least 1", applications, name)
+        if count > 10**100:  # too long to be shown
+            raise self._wrong("applications", f"at most {LARGEST_AXIS:,}", applications, name)
+        return count
 
     def seen(self, tensor: Tensor, name: str = "") -> Tensor:
         """A tensor as it is seen from the scope that is being filled.

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "archcalc"
 # Floors from the ground up; a module imports from its own floor and from those below it.
 FLOORS = (
     {"errors"},
-    {"files", "formula", "machine", "packages", "values", "vocabulary", "workers"},
+    {"files", "formula", "machine", "memo", "packages", "values", "vocabulary", "workers"},
     {"words"},
     {"ops"},
     {"graph", "printed"},
@@ -30,8 +30,8 @@ HEAVY = {"torch", "torchvision", "fvcore", "thop", "numpy", "pydantic"}
 
 # Modules that are rooms.
 TOP = {
-    "errors", "files", "formula", "machine", "packages", "values", "vocabulary", "words", "workers",
-    "graph", "api", "cli",
+    "errors", "files", "formula", "machine", "memo", "packages", "values", "vocabulary", "words",
+    "workers", "graph", "api", "cli",
 }  # fmt: skip
 
 

@@ -22,12 +22,14 @@ from archcalc.errors import (
     shown,
 )
 from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor, collector_paused
+from archcalc.memo import Memo
 from archcalc.ops import spelled
 from archcalc.ops.fields import LARGEST
 from archcalc.spec import model as m
 from archcalc.spec.checker import layer_name
 from archcalc.spec.layers import MOST_LAYERS
 from archcalc.spec.settings import setting_problem
+from archcalc.values import integral
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,8 +47,11 @@ def expand(
     spec: m.Spec,
     settings: Mapping[str, Any] | None = None,
     input: Sequence[int] | None = None,  # noqa: A002 - the option's name
+    memo: Memo | None = None,
 ) -> Graph:
     """The graph of a spec at these settings; `input` overrides its input shape.
+
+    `memo` takes the place of the spec's own; numbers that can't be keys need one that is off.
 
     Raises SettingError for settings that can't be, SpecError for what the spec gets wrong.
     """
@@ -54,7 +59,7 @@ def expand(
     try:
         _count_layers(spec, values)
         with collector_paused():
-            return _Expansion(spec, values).network(input)
+            return _Expansion(spec, values, memo or spec.memo).network(input)
     except m.TermError as error:
         raise SpecError(error.message, place=error.place) from None
     except GraphError as error:
@@ -118,7 +123,7 @@ class _Count:
     def entry(self, entry: m.Entry) -> int:
         if isinstance(entry, m.Repeat):
             times = self.known(entry.times)
-            turns = times if type(times) is int else 1
+            turns = 1 if integral(times) is None else times
             return self.loop(entry, turns, [entry.variable] if entry.variable else [])
         if isinstance(entry, m.ForEach):
             lists = [self.known(term) for term in entry.each.values()]
@@ -256,14 +261,15 @@ class _Body:
 
 
 class _Expansion:
-    def __init__(self, spec: m.Spec, values: dict[str, Any]) -> None:
+    def __init__(self, spec: m.Spec, values: dict[str, Any], memo: Memo) -> None:
         self.spec = spec
         self.settings = values
-        self.builder = GraphBuilder(spec.network)
+        self.memo = memo
+        self.builder = GraphBuilder(spec.network, memo)
         self.steps = 0
         self.outward = 0  # references out of a block
         self.lone_joins: dict[int, m.Join | None] = {}
-        self.bodies: dict[tuple[Any, ...], _Body] = {}
+        self.bodies = Memo(on=memo.on)  # of this graph's blocks
 
     def network(self, shape: Sequence[int] | None) -> Graph:
         place = self.spec.input.place if shape is None else None  # given elsewhere
@@ -293,8 +299,9 @@ class _Expansion:
         if len(shape) != len(own):
             wanted = f"{len(own)} sizes, such as {spelled(tuple(own))}"
             raise SettingError(f"input: expected {wanted}, received {spelled(tuple(shape))}")
-        if shape and all(type(size) is int and 1 <= size <= LARGEST for size in shape):
-            return tuple(shape)
+        sizes = tuple([size for size in map(integral, shape) if size is not None])
+        if len(sizes) == len(own) > 0 and all(1 <= size <= LARGEST for size in sizes):
+            return sizes
         expected = f"input: expected whole sizes from 1 to {LARGEST:,}, received "
         if given is not None:
             raise SettingError(expected + (spelled(tuple(shape)) or "none"))
@@ -398,10 +405,11 @@ class _Expansion:
 
     def repeat(self, entry: m.Repeat, tensor: Tensor, context: _Context) -> Tensor:
         self.step(entry.place, cost=entry.times.cost)
-        times = entry.times(context.values, tensor.shape)
-        if type(times) is not int or times < 0:
+        value = entry.times(context.values, tensor.shape)
+        times: int | None = integral(value)
+        if times is None or times < 0:
             raise SpecError(
-                f"times: expected a whole number of at least 0, received {shown(times)}",
+                f"times: expected a whole number of at least 0, received {shown(value)}",
                 place=entry.times.place,
             )
         self.step(entry.place, times)
@@ -509,18 +517,15 @@ class _Expansion:
 
     def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
         """The op, made once for equal fields."""
-        if not entry.changing and (only := entry.cache.get(())):
-            return only
         changing = {field: entry.terms[field] for field in entry.changing}
         values = {field: term(context.values, tensor.shape) for field, term in changing.items()}
         if changing:
             sizes = [term.measure(values[field]) for field, term in changing.items()]
             self.step(entry.place, sum(sizes))
-        key = tuple([_frozen(value) for value in values.values()])
-        found = entry.cache.get(key)
-        if found is None:
-            found = entry.cache[key] = self.made(entry, {**values, **fixed}, name)
-        return found
+        key = (entry, *map(_frozen, values.values()))
+        if (known := self.memo.get(key)) is not None:
+            return known
+        return self.memo.keep(key, self.made(entry, {**values, **fixed}, name))
 
     def made(self, entry: m.Layer, values: Mapping[str, Any], name: str) -> Any:
         """The op with these values of the changing fields, and the constant ones."""
@@ -664,10 +669,11 @@ class _Expansion:
         """How often the block is applied, where that is said."""
         if entry.times is None:
             return None
-        times = entry.times(context.values, tensor.shape)
-        if type(times) is int and 1 <= times <= LARGEST:
+        value = entry.times(context.values, tensor.shape)
+        times: int | None = integral(value)
+        if times is not None and 1 <= times <= LARGEST:
             return times
-        message = f"times: expected a whole number of at least 1, received {received(shown(times))}"
+        message = f"times: expected a whole number of at least 1, received {received(shown(value))}"
         raise self.problem(entry.times.place, message, name)
 
     def body(
@@ -676,7 +682,7 @@ class _Expansion:
         """A block's layers; copied where it was expanded before with these arguments and shape."""
         arguments = scope.arguments
         key = (block.name, tensor.shape, *arguments, *map(_frozen, arguments.values()))
-        before = self.bodies.get(key) if shared is None else None
+        before: _Body | None = self.bodies.get(key) if shared is None else None
         if before and self.has_room(before, scope):
             self.steps += before.steps
             return self.builder.repeat(before.scope)
@@ -688,7 +694,7 @@ class _Expansion:
         exit_tensor = self.walk(block.layers, tensor, inner)
         size = len(self.builder.nodes) - nodes
         if size and shared is None and outward == self.outward:
-            self.bodies[key] = _Body(scope, size, self.steps - steps)
+            self.bodies.keep(key, _Body(scope, size, self.steps - steps))
         return exit_tensor
 
     def has_room(self, body: _Body, scope: Scope) -> bool:
@@ -830,10 +836,10 @@ def _duplicate(name: str) -> str:
 
 
 def _frozen(value: Any) -> Any:
-    """A value that can be looked up, and differs where the type does (1 and true)."""
-    if type(value) is int:
-        return value
-    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else (type(value), value)
+    """A value that can be looked up; 1 and true are not the same."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    return (bool, value) if isinstance(value, bool) else value
 
 
 def _twin(context: _Context, name: str) -> Scope | None:

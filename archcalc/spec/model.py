@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archcalc.errors import Place
+    from archcalc.memo import Memo
     from archcalc.ops import Op
     from archcalc.ops.base import Shape
     from archcalc.printed import Claim, Published
@@ -154,14 +155,13 @@ class Common:
 class Layer(Common):
     """A layer of a built-in kind; `named` are inputs with keys of their own (`switches:`)."""
 
-    __slots__ = ("cache", "changing", "named", "op")
+    __slots__ = ("changing", "named", "op")
 
     def __init__(self, place: Place, op: type[Op], terms: dict[str, Term]) -> None:
         super().__init__(place, terms)
         self.op = op
         self.changing = tuple(name for name, term in terms.items() if not term.constant)
         self.named: list[Reference] = []
-        self.cache: dict[Any, Op] = {}  # evaluated fields -> op
 
 
 class Join(Layer):
@@ -285,7 +285,10 @@ class NetworkOutput(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """A network family as its file declares it; `variant` picks one of several."""
+    """A network family as its file declares it; `variant` picks one of several.
+
+    `memo` has what expanding it has computed, for all variants and settings.
+    """
 
     name: str
     title: str
@@ -305,6 +308,7 @@ class Spec(NamedTuple):
     claims: tuple[Claim, ...]
     variant: Variant | None
     place: Place
+    memo: Memo
 
     @property
     def network(self) -> str:

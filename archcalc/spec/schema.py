@@ -11,12 +11,14 @@ from typing import Any
 from archcalc import words
 from archcalc.analysis.figures import COLUMN_KEYS
 from archcalc.errors import Place, SpecError, SpecErrors, received
+from archcalc.memo import Memo
 from archcalc.spec import model as m
 from archcalc.spec.checker import WORD, Names, TooMany
 from archcalc.spec.expressions import INCOMING
 from archcalc.spec.layers import COMMON, LAYER_KINDS, OF_BLOCKS, STRUCTURE, LayersChecker
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
 from archcalc.spec.settings import SettingsChecker
+from archcalc.values import integral
 
 TOP = (
     "name", "title", "doc", "paper", "aliases", "settings", "input", "blocks", "layers", "outputs",
@@ -75,6 +77,7 @@ class FileChecker(SettingsChecker, LayersChecker):
             claims=self.printed("claims", root.get("claims")),
             variant=None,
             place=self.place(root),
+            memo=Memo(),
         )
         self.check_name(root.get("name"), name)
         if spec.variants and (aliases := root.get("aliases")):
@@ -238,8 +241,8 @@ class FileChecker(SettingsChecker, LayersChecker):
         if columns is None and isinstance(node, Mapping):
             self.error(node, f"table {name}: expected 'columns', received none")
         depth = mapping.get("depth")
-        level = depth.value if isinstance(depth, Scalar) else None
-        if depth and (type(level) is not int or level < 1):
+        level = integral(depth.value) if isinstance(depth, Scalar) else None
+        if depth and (level is None or level < 1):
             self.expected(depth, "depth: a whole number of at least 1")
         return m.DeclaredTable(
             name,
