@@ -138,7 +138,7 @@ OTHERS = [
     ("resnet", "000, section 4.2.3", "more depth and more width", MATCH),
     ("mobilenet", "000, section 3.4.2", "each neuron is connected to a small part", DIFFERS),  # fc6
     ("mobilenet", "000, section 3.4.3, item 4", "on CPU, GPU and FPGA", DIFFERS),
-    ("mobilenet", "000, section 4.2.4", "in detection it may be worse", MATCH),
+    ("ssd", "000, section 4.2.4", "in detection MobileNet may be worse", MATCH),
     ("mobilenet", "000, section 4.2.4", "its model is small, and yet", DIFFERS),
     ("mobilenet", "000, section 4.2.4", "its demand for computing", DIFFERS),
     ("alexnet", "001, section 2.1", "a fully connected layer is connected with all", DIFFERS),
