@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
 from command import run
-from test_tools import present
+from support.counting import INSTALLED, assert_explained
 from torch import nn
 from torch.nn import functional
 
@@ -23,12 +23,6 @@ from archcalc.pytorch import counters, reconcile
 from archcalc.report import reconciliation
 from archcalc.report.writers import as_text
 
-if TYPE_CHECKING:
-    from archcalc.analysis.tools.accounts import Reconciliation
-
-INSTALLED = [tool for tool in TOOLS if present(tool)]
-ALWAYS = ("fvcore", "thop", "torch")
-
 # Small, and with everything that tools count differently: tables and subsampling, gates, shared
 # transposed convolutions, LRN, groups, concatenations, auxiliary heads.
 SMALL = (
@@ -37,44 +31,10 @@ SMALL = (
     "separable-3x3", "residual-bottleneck", "inception-reduced",
 )  # fmt: skip
 
-GOLDEN = (
-    "lenet5", "alexnet", "vgg16", "googlenet", "resnet50", "mobilenet", "mobilenet-v2",
-    "densenet121", "inception-v3", "seresnet50", "resnext50-32x4d", "squeezenet1-1", "nin",
-    "bn-inception", "zfnet-deconv", "highway-19", "inception-resnet-v2",
-)  # fmt: skip
-
-
-def assert_explained(found: Reconciliation, tools: list[str]) -> None:
-    """No tool broke, and no layer, total or number of params has anything left."""
-    assert found.failures == ()
-    assert [one.tool for one in found.tools] == tools
-    own = found.analysis.totals
-    for one in found.tools:
-        assert one.unexplained_layers == {}, one.tool
-        assert one.mult_adds.unexplained == 0, one.tool
-        assert one.mult_adds.own == own.mult_adds
-        assert one.params is None or (one.params.unexplained, one.params.own) == (0, own.params)
-        table = archcalc.tabulate(found.analysis, counting=one.tool)
-        assert table.total is not None
-        assert table.total.mult_adds == one.mult_adds.counted
-        assert table.total.params == (one.params.counted if one.params else own.params)
-
 
 @pytest.mark.parametrize("name", SMALL)
 def test_nothing_is_unexplained(name: str) -> None:
     assert_explained(archcalc.reconcile(name, tools=INSTALLED), INSTALLED)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", GOLDEN)
-def test_nothing_is_unexplained_at_full_size(name: str) -> None:
-    assert_explained(archcalc.reconcile(name, tools=INSTALLED), INSTALLED)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", archcalc.networks())
-def test_nothing_is_unexplained_anywhere(name: str) -> None:
-    assert_explained(archcalc.reconcile(name, tools=ALWAYS), list(ALWAYS))
 
 
 def test_terms_have_names_and_numbers() -> None:

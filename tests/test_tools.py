@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from command import run
+from support.counting import page, present
 from test_imports import HEAVY, imported_by
 from tool_graphs import every_kind
 
@@ -26,12 +25,6 @@ from archcalc.report.columns import COLUMNS
 
 RANKS = (0, 1, 2, 3)
 WINDOWS = ("conv", "convtranspose", "maxpool", "avgpool")
-
-
-def present(tool: str) -> bool:
-    """Whether a tool can be run here; calflops needs a package that it does not name."""
-    needs = {"calflops": ("transformers",)}.get(tool, ())
-    return version(tool) is not None and all(map(importlib.util.find_spec, needs))
 
 
 @cache
@@ -269,31 +262,8 @@ def test_a_network_without_printed_figures() -> None:
 # The page.
 
 
-def page() -> Any:
-    path = Path(__file__).parents[1] / "docs" / "tools.py"
-    spec = importlib.util.spec_from_file_location("tools_page", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_page_is_current() -> None:
     """docs/tools.md is what docs/tools.py writes, and says something of each tool."""
     module = page()
     assert module.page() == module.PAGE.read_text(encoding="utf-8"), "run python docs/tools.py"
     assert set(module.TOOLS_SAY) == set(TOOLS)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tool", [tool for tool in TOOLS if present(tool)])
-def test_the_pages_numbers_are_the_tools(tool: str) -> None:
-    module = page()
-    text = module.PAGE.read_text(encoding="utf-8")
-    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    column = rows[0].index(tool)
-    printed = {cells[0].removeprefix("| "): cells for cells in rows}
-    for name in module.NETWORKS:
-        [found] = archcalc.reconcile(name, tools=[tool]).tools
-        assert printed[archcalc.analyze(name).label][column] == f"{found.mult_adds.counted:,}", name

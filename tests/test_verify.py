@@ -28,7 +28,7 @@ from archcalc.pytorch import counters, gradients
 from archcalc.pytorch.builders import BUILDERS, build_layer
 from archcalc.pytorch.gradients import check_fields
 from archcalc.pytorch.model import build
-from archcalc.pytorch.verify import verify
+from archcalc.pytorch.verify import Verification, verify
 
 DOZEN = (
     "lenet5", "alexnet", "zfnet-deconv", "nin-cifar", "googlenet", "squeezenet1-1", "resnet20",
@@ -58,24 +58,14 @@ def test_small_networks(name):
     agree_everywhere(archcalc.verify(name))
 
 
-OF_REGIONS = {  # of detectors that look at regions their own scores choose
-    "archcalc states none: all that it takes is held constant",
-    "archcalc states none: where the regions lie depends on the data",
-}
-
-
 @pytest.mark.slow
-def test_all_networks():
-    ran = run("verify", "--all", "--format", "json")
+def test_all_networks(monkeypatch):
+    """Each is asked for, in order; test_witnesses.py verifies them."""
+    monkeypatch.setattr("archcalc.api.verify", lambda analysis: Verification(analysis.label, ()))
+    ran = run("verify", "--all", "--format", "json", "-j", "1")
     document = json.loads(ran.out)
     assert ran.code == 0
     assert [one["network"] for one in document["networks"]] == archcalc.networks()
-    for one in document["networks"]:
-        fields = one["checks"][-1]
-        reasons = {left["reason"] for left in fields["left_out"]}
-        known = OF_REGIONS if one["network"].startswith("faster-rcnn") else set()
-        assert (reasons, one["agrees"]) == (known, True), one["network"]
-        assert all(check["compared"] for check in one["checks"]), one["network"]
 
 
 def agree_everywhere(verification):

@@ -230,8 +230,9 @@ def test_all_of_a_detector_can_learn() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, *_ in [*TABLE_13, *SSDLITE]] + ["ssd512-vgg"])
+@pytest.mark.parametrize("name", [name for name, *_ in TABLE_13 if "@" in name])
 def test_the_model_agrees(name: str) -> None:
+    """At the other resolution; test_witnesses.py has all networks as they are."""
     from archcalc import verify
 
     verification = verify(name)
