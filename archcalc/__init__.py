@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from archcalc.api import tabulate as tabulate
     from archcalc.api import verify as verify
     from archcalc.errors import ArchcalcError as ArchcalcError
+    from archcalc.graph import About as About
+    from archcalc.graph import DeclaredTable as DeclaredTable
     from archcalc.graph import Graph as Graph
     from archcalc.graph import GraphBuilder as GraphBuilder
     from archcalc.graph import Output as Output
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
     from archcalc.spec.model import Spec as Spec
 
 _HOMES = {
+    "About": "graph",
     "Analysis": "analysis",
     "ArchcalcError": "errors",
+    "DeclaredTable": "graph",
     "Graph": "graph",
     "GraphBuilder": "graph",
     "KINDS": "ops",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.paths import Paths
     from archcalc.analysis.published import Verdict
     from archcalc.analysis.tools.accounts import Reconciliation
+    from archcalc.printed import Published
     from archcalc.pytorch.model import Device, Dtype
     from archcalc.pytorch.model import Network as Model
     from archcalc.pytorch.verify import Verification
@@ -113,10 +114,9 @@ def analyze(
                 f"expected one value for each setting, received {len(every)} networks"
             )
         [given] = every
-    settled = expansion.settled(network, given)
     with collector_paused():
         graph = expansion.expand(network, given, _shape(input))
-        return Analysis(graph, batch=batch, dtype=dtype, spec=network, settings=settled)
+        return Analysis(graph, batch=batch, dtype=dtype)
 
 
 def analysis_of(network: Network, **more: Any) -> Analysis:
@@ -129,6 +129,13 @@ def analysis_of(network: Network, **more: Any) -> Analysis:
             f"{', '.join(given)}"
         )
     return network
+
+
+def _spec_of(network: object) -> Spec | None:
+    """The spec that a graph or an analysis is from, where it is from one."""
+    graph = network.graph if isinstance(network, Analysis) else network
+    origin = graph.about.origin if isinstance(graph, Graph) else None
+    return origin if isinstance(origin, Spec) else None
 
 
 def _name(network: object) -> str:
@@ -224,10 +231,25 @@ def tabulate(  # noqa: PLR0913 - options, by name
     """
     from archcalc.report.table import tabulate as tabulated
 
+    analysis = analysis_of(network, **more)
     return tabulated(
-        analysis_of(network, **more), columns=columns, depth=depth, fold=fold, sort=sort, top=top,
-        counting=counting,
+        analysis, columns=columns, depth=depth, fold=fold, sort=sort, top=top,
+        counting=counting, printed=partial(_printed_tables, analysis),
     )  # fmt: skip
+
+
+def _printed_tables(analysis: Analysis) -> Sequence[Published]:
+    """The tables that are published of a network itself, in the spec that it is from."""
+    from archcalc.analysis.published import about
+
+    spec = _spec_of(analysis)
+    if spec is None:
+        return ()
+    names = library.names(spec)
+    if spec.variant is None:
+        names.append("")  # the one network of a file need not be named in it
+    tables, _ = about(names, library.with_printed(spec).published, ())
+    return tables
 
 
 def explain(network: Network, layer: str | None = None, **more: Any) -> list[Explanation]:
@@ -257,10 +279,9 @@ def reproduce(
     if network is None:
         every = reproduce_all(specs=where, on_error=on_error)
         return [one for found in every.values() for one in found]
-    if isinstance(network, Analysis) and network.spec is not None:
-        network = network.spec
-    if isinstance(network, Spec):
-        return list(_about(network, where, on_error))
+    spec = network if isinstance(network, Spec) else _spec_of(network)
+    if spec is not None:
+        return list(_about(spec, where, on_error))
     if isinstance(network, (Graph, Analysis)):
         raise NetworkNotFound("expected a network with a spec, received a graph of one's own")
     name = _name(network)
@@ -346,7 +367,7 @@ def printed_of(
     """Verdicts on what is printed of a whole network: its costs and accuracies, by all specs."""
     from archcalc.analysis.published import about, of_network
 
-    spec = analysis.spec
+    spec = _spec_of(analysis)
     if spec is None:
         return []
     names = set(library.names(spec))
@@ -522,7 +543,7 @@ def _in_processes(
     tasks = [
         (spec.text, spec.file, spec.name, spec.network, one.settings, shape)
         for one in analyses
-        for spec in [one.spec]
+        for spec in [_spec_of(one)]
         if spec
     ]
     found = spread(_verified_apart, tasks, processes)

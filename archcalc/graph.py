@@ -8,6 +8,7 @@ comes from: a node's `source` is opaque.
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,7 +27,7 @@ from archcalc.ops.base import LARGEST_AXIS, Op, spelled
 from archcalc.ops.shape import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from fractions import Fraction
 
     from archcalc.ops import Facts
@@ -170,14 +171,54 @@ class Output(NamedTuple):
     auxiliary: bool = False
 
 
+class DeclaredTable(NamedTuple):
+    """Columns as a paper heads them: heading -> what stands in it, first that a row has."""
+
+    name: str
+    source: str
+    depth: int | None
+    fold: bool
+    hide: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    place: Place | None = None
+
+
+class About(NamedTuple):
+    """What is said of a network besides its layers, whichever frontend it came by.
+
+    `title` and `label` are the graph's name where they are empty; `paper` has keys such as
+    `authors`, `title` and `year`. `changed` are the settings that differ from the network's own, as
+    `alpha=0.5`; `arguments` the names under which its blocks may have arguments. `origin` is what
+    the frontend made the graph of, and its own affair.
+    """
+
+    title: str = ""
+    paper: Mapping[str, str] = {}
+    settings: Mapping[str, Any] = {}
+    label: str = ""
+    tables: Mapping[str, DeclaredTable] = {}
+    changed: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    origin: Any = None
+
+
 class Graph:
     """A network: nodes in an order in which they can be run, the scopes, the outputs."""
 
-    def __init__(self, name: str, nodes: list[Node], root: Scope, outputs: list[Output]) -> None:
+    def __init__(
+        self,
+        name: str,
+        nodes: list[Node],
+        root: Scope,
+        outputs: list[Output],
+        about: About | None = None,
+    ) -> None:
         self.name = name
         self.nodes = nodes
         self.root = root
         self.outputs = outputs
+        about = about or About()
+        self.about = about._replace(title=about.title or name, label=about.label or name)
 
     @property
     def input(self) -> Node:
@@ -194,7 +235,7 @@ class Graph:
         numbers = {scope: i for i, scope in enumerate(scopes)}
         nodes = [_flat_node(node, numbers) for node in self.nodes]
         flat = [_flat_scope(scope, numbers) for scope in scopes]
-        return _unflattened, (self.name, nodes, flat, self.outputs)
+        return _unflattened, (self.name, nodes, flat, self.outputs, self.about)
 
 
 _SCOPE = ("owner", "arguments", "entry", "exit", "label", "source", "survival")
@@ -230,6 +271,7 @@ def _unflattened(
     flat_nodes: Sequence[tuple[Any, ...]],
     flat_scopes: Sequence[tuple[Any, ...]],
     outputs: list[Output],
+    about: About,
 ) -> Graph:
     """The graph of which these are the nodes and the scopes, outer scopes first."""
     scopes: list[Scope] = []
@@ -248,7 +290,7 @@ def _unflattened(
     for scope, (*_, branches, children) in zip(scopes, flat_scopes, strict=True):
         scope.branches = {key: scopes[i] for key, i in branches.items()}
         scope.children = {key: nodes[i] if i > 0 else scopes[-i] for key, i in children.items()}
-    return Graph(name, nodes, scopes[0], outputs)
+    return Graph(name, nodes, scopes[0], outputs, about)
 
 
 @contextmanager
@@ -470,6 +512,24 @@ class GraphBuilder:
         if text in self.scope.children or (text == "input" and self.scope is self.root):
             raise self._wrong("name", "one that is not taken", text, text)
 
+    def _checked(self, about: Any) -> About | None:
+        if about is None:
+            return None
+        if not isinstance(about, About):
+            raise self._wrong("about", "an About", about)
+        self._text(about.title, "title")
+        self._text(about.label, "label")
+        for field in ("paper", "settings", "tables"):
+            mapping = getattr(about, field)
+            if not isinstance(mapping, Mapping) or not all(isinstance(key, str) for key in mapping):
+                raise self._wrong(field, "a mapping with names", mapping)
+        for key, value in about.paper.items():
+            self._text(value, f"paper.{key}")
+        for key, table in about.tables.items():
+            if not isinstance(table, DeclaredTable):
+                raise self._wrong(f"tables.{key}", "a DeclaredTable", table)
+        return about
+
     def _check_layer(self, op: Any, inputs: Any, name: str) -> None:
         if not isinstance(op, Op) or isinstance(op, Input):
             raise self._wrong("op", "a layer's op", op, name)
@@ -671,9 +731,10 @@ class GraphBuilder:
             raise GraphError(message + spelled(given), field="scope", layer=own.path)
         return first.index, scope.entry
 
-    def finish(self, outputs: list[Output]) -> Graph:
-        """The graph; a layer that feeds no output is an error."""
+    def finish(self, outputs: list[Output], about: About | None = None) -> Graph:
+        """The graph, with what is said about it; a layer that feeds no output is an error."""
         self._check_outputs(outputs)
+        about = self._checked(about)
         reached = bytearray(len(self.nodes))
         waiting = [output.tensor.node for output in outputs]
         while waiting:
@@ -692,7 +753,7 @@ class GraphBuilder:
             )
         self.root.exit = outputs[0].tensor
         self._finished = True
-        return Graph(self.name, self.nodes, self.root, outputs)
+        return Graph(self.name, self.nodes, self.root, outputs, about)
 
     def _check_outputs(self, outputs: Any) -> None:
         if self._finished:

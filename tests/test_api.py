@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 TINY = "input: [1, 8, 8]\nlayers: [conv: {name: only, out: 2, kernel: 3}]\n"
 
 
-def graph() -> Any:
+def graph(about: Any = None) -> Any:
     builder = GraphBuilder("own")
     node = builder.add(KINDS["conv"](out=4, kernel=3), [builder.input((3, 8, 8))], "a")
-    return builder.finish([Output("out", node.tensor())])
+    return builder.finish([Output("out", node.tensor())], about)
 
 
 # analyze.
@@ -409,7 +409,11 @@ def test_a_builder_refuses_in_a_sentence(value: Any) -> None:
         lambda: builder.finish([Output("out", value)]),
         lambda: builder.finish(value),
         lambda: archcalc.Analysis(value),
-        lambda: archcalc.Analysis(graph(), settings=value),
+        lambda: graph(value),
+        lambda: graph(archcalc.About(title=value)),
+        lambda: graph(archcalc.About(paper=value)),
+        lambda: graph(archcalc.About(settings=value)),
+        lambda: graph(archcalc.About(tables=value)),
         lambda: archcalc.analyze(graph()).find(value),
         *(
             partial(kind, **{field: value})

@@ -121,7 +121,7 @@ def look_at(text: str) -> bool:
             graph = expand(spec)
             if len(graph.nodes) > 400:
                 continue
-            analysis = Analysis(graph, spec=spec, settings=spec.defaults)
+            analysis = Analysis(graph)
             for name in ("terminal", "json", "latex"):
                 as_text(tabulate(analysis, fold=name == "latex"), name)
             explain_all(analysis)

@@ -204,7 +204,7 @@ def tables(analysis: Analysis) -> Iterator[tuple[Table, bool]]:
         yield tabulate(analysis, columns=["all"]), exact
     yield tabulate(analysis, depth=1, fold=True), False
     yield tabulate(analysis, sort="params", top=9), False
-    for name in analysis.spec.tables if analysis.spec else ():
+    for name in analysis.about.tables:
         yield tabulate(analysis, columns=[name]), False
     for optimizer in OPTIMIZERS:
         yield memory_table([Memory(analysis)], optimizer, "terminal"), True

@@ -19,26 +19,15 @@ if TYPE_CHECKING:
     from archcalc.analysis.memory import Memory
     from archcalc.analysis.paths import Paths
     from archcalc.analysis.receptive_field import State
-    from archcalc.spec.model import Spec
+    from archcalc.graph import About
 
 MOST_BATCH = 10**9
 
 
 class Analysis:
-    """What a network costs, layer by layer (`layers`), block by block, and in all (`totals`).
+    """What a network costs, layer by layer (`layers`), block by block, and in all (`totals`)."""
 
-    `spec` and `settings` say where the graph came from, where that is a spec.
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        *,
-        batch: int = 1,
-        dtype: str = "float32",
-        spec: Spec | None = None,
-        settings: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, graph: Graph, *, batch: int = 1, dtype: str = "float32") -> None:
         if not isinstance(graph, Graph):
             raise SettingError(f"expected a Graph, received {received(graph)}")
         batch, given, dtype = _batch(batch), dtype, values.dtype_name(dtype)
@@ -51,9 +40,6 @@ class Analysis:
         self.batch = batch
         self.dtype = dtype
         self.itemsize = DTYPES[dtype]
-        self.spec = spec
-        self.settings = _settings(settings)
-        self.label = graph.name + self.changed("@", ",")
         self._depths: dict[Scope, Depth] = {}
         self._paths: dict[int, Paths] = {}
         cache: dict[int, Costs] = {}
@@ -63,9 +49,21 @@ class Analysis:
 
     def __reduce__(self) -> tuple[Callable[..., Analysis], tuple[Graph]]:
         """As what it is made of: pickle and copy make it, and its rows, anew."""
-        more = {"spec": self.spec, "settings": self.settings}
-        options: dict[str, Any] = {"batch": self.batch, "dtype": self.dtype, **more}
-        return partial(type(self), **options), (self.graph,)
+        return partial(type(self), batch=self.batch, dtype=self.dtype), (self.graph,)
+
+    @property
+    def about(self) -> About:
+        """What is said of the network besides its layers."""
+        return self.graph.about
+
+    @property
+    def label(self) -> str:
+        """The network's name, with the settings that differ from its own."""
+        return self.graph.about.label
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.graph.about.settings
 
     @cached_property
     def scopes(self) -> dict[Scope, int]:
@@ -95,11 +93,6 @@ class Analysis:
         """Every scope below the network, outer ones first."""
         scopes = [scope for scope in self.graph.root.walk() if scope.parent is not None]
         return [self.block(scope) for scope in scopes]
-
-    def changed(self, before: str, between: str, after: str = "") -> str:
-        """The settings that differ from the network's own: `@alpha=0.5,resolution=160`."""
-        pairs = self.spec.changed(self.settings) if self.spec else []
-        return f"{before}{between.join(pairs)}{after}" if pairs else ""
 
     def block(self, scope: Scope) -> Row:
         return Row(self, self._scope_costs[scope], scope=scope)
@@ -170,16 +163,6 @@ def _batch(batch: Any) -> int:
     if count is not None and 1 <= count <= MOST_BATCH:
         return count
     return values.whole("batch", batch, 1, MOST_BATCH)
-
-
-def _settings(settings: object) -> dict[str, Any]:
-    if settings is None:
-        return {}
-    if not isinstance(settings, dict):
-        raise SettingError(
-            f"settings: expected a dictionary or None, received {received(settings)}"
-        )
-    return dict(settings)
 
 
 def _outermost(rows: list[Row]) -> list[Row]:

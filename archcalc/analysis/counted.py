@@ -102,10 +102,7 @@ class CountedAnalysis(Analysis):
     counting: Counting
 
     def __init__(self, analysis: Analysis, counting: Counting) -> None:
-        super().__init__(
-            analysis.graph, batch=analysis.batch, dtype=analysis.dtype, spec=analysis.spec,
-            settings=analysis.settings,
-        )  # fmt: skip
+        super().__init__(analysis.graph, batch=analysis.batch, dtype=analysis.dtype)
         self.counting = counting
         self._tallies: dict[Node | Scope, Tally] = {
             node: counting.tally(row)
@@ -117,13 +114,8 @@ class CountedAnalysis(Analysis):
         self.totals = self._counted(self.totals)
 
     def __reduce__(self) -> tuple[Callable[..., Analysis], tuple[Any, ...]]:
-        return CountedAnalysis, (
-            Analysis(
-                self.graph, batch=self.batch, dtype=self.dtype, spec=self.spec,
-                settings=self.settings,
-            ),
-            self.counting,
-        )  # fmt: skip
+        analysis = Analysis(self.graph, batch=self.batch, dtype=self.dtype)
+        return CountedAnalysis, (analysis, self.counting)
 
     def block(self, scope: Scope) -> Row:
         return self._counted(super().block(scope))

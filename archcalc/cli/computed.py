@@ -107,7 +107,7 @@ def table(
     exact: ExactOption = False,
 ) -> None:
     """What a network costs, layer by layer."""
-    from archcalc.report.table import tabulate
+    from archcalc.api import tabulate
 
     chosen = chosen_format(format_name, output, TABLE_FORMATS)
     tables = [
@@ -176,7 +176,7 @@ def report(
     chosen = chosen_format(None, output, study.FORMATS)
     check_targets(output)
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
-    known = {one.spec.network: one.spec for one in analyses if one.spec and chosen == "markdown"}
+    known = {one.graph.name: one for one in analyses if chosen == "markdown"}
     errors = Complaints()
     verdicts = {
         name: judged(known[name], specs=specs or (), on_error=errors)
@@ -220,7 +220,7 @@ def list_networks(
     else:
         found = library.networks(specs or (), on_error=errors)
         analyses = list(errors.left_out(analyze, found))
-        analyses.sort(key=lambda one: one.spec.paper.get("year", "") if one.spec else "")
+        analyses.sort(key=lambda one: one.about.paper.get("year", ""))
     keys = [key.strip() for key in columns.split(",")] if columns else None
     apart = not networks and chosen not in ("csv", "json")
     tables = listings(analyses, keys) if apart else [listing(analyses, keys)]

@@ -111,16 +111,6 @@ def _axis(axis: Any, name: str) -> str:
     return "none" if value is None else str(value)
 
 
-def _paper(row: Row, key: str) -> str:
-    spec = row.analysis.spec
-    return spec.paper.get(key, "") if spec else ""
-
-
-def _title(row: Row) -> str:
-    spec = row.analysis.spec
-    return spec.title if spec else row.analysis.graph.name
-
-
 def _of_figures() -> Iterator[Column]:
     """A column for each figure, that of its share of the network's beside it."""
     for one in (*ALONG_PATHS, *COUNTS, *TENSORS):
@@ -157,8 +147,16 @@ _ALL = (
 
 # Of whole networks only.
 NETWORK_COLUMNS = {
-    "year": Column("year", "Year", "label", lambda row: _paper(row, "year"), "of the paper"),
-    "title": Column("title", "Title", "text", _title, "the network's title"),
+    "year": Column(
+        "year",
+        "Year",
+        "label",
+        lambda row: row.analysis.about.paper.get("year", ""),
+        "of the paper",
+    ),
+    "title": Column(
+        "title", "Title", "text", lambda row: row.analysis.about.title, "the network's title"
+    ),
 }
 
 COLUMNS = {column.key: column for column in _ALL}

@@ -51,7 +51,7 @@ class Compared(NamedTuple):
         Its own paper's before its authors' others, then the first that anybody prints.
         """
         found = [one for one in map(_accuracy, self.printed) if one and one.key == key]
-        paper = self.analysis.spec.paper if self.analysis.spec else {}
+        paper = self.analysis.about.paper
         author, year = str(paper.get("authors", "")).partition(",")[0], str(paper.get("year", ""))
 
         def strangeness(one: Accuracy) -> int:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from archcalc import words
 from archcalc.analysis.counted import CountedAnalysis, Counting, as_printed, as_tool
 from archcalc.analysis.figures import FIGURES
-from archcalc.analysis.published import about
 from archcalc.analysis.tools import TOOLS
 from archcalc.errors import SettingError, one_line, plain, received
 from archcalc.printed import CONVENTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable
 
     from archcalc.analysis import Analysis
     from archcalc.printed import Cell, Published
@@ -25,10 +24,13 @@ COUNTINGS = (*TOOLS, PAPER)
 _FIGURES = {key: FIGURES[key].heading for key in ("mult_adds", "params")}
 
 
-def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
+def counted(
+    analysis: Analysis, counting: str, printed: Callable[[], Iterable[Published]] = tuple
+) -> CountedAnalysis:
     """The analysis, its Mult-Adds and params counted as a tool does, or as the paper's tables do.
 
-    Raises SettingError for what is no tool, or where no source prints either figure.
+    `printed` gives the published tables that are about the network. Raises SettingError for an
+    unknown tool, or where no source prints either figure.
     """
     if not isinstance(counting, str):
         raise SettingError(
@@ -36,7 +38,7 @@ def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
             + received(counting)
         )
     if counting == PAPER:
-        return CountedAnalysis(analysis, _printed(analysis))
+        return CountedAnalysis(analysis, _printed(analysis, printed()))
     if counting not in TOOLS:
         raise SettingError(
             f"expected a way of counting, one of {', '.join(COUNTINGS)}, received "
@@ -46,12 +48,12 @@ def counted(analysis: Analysis, counting: str) -> CountedAnalysis:
     return CountedAnalysis(analysis, as_tool(TOOLS[counting]))
 
 
-def _printed(analysis: Analysis) -> Counting:
+def _printed(analysis: Analysis, tables: Iterable[Published]) -> Counting:
     """The convention of the first source that prints Mult-Adds or params of the network.
 
     Rather of one that prints them at these settings.
     """
-    for table in sorted(_tables(analysis), key=lambda table: not _has(table, analysis)):
+    for table in sorted(tables, key=lambda table: not _has(table, analysis)):
         words = {figure: _conventions(table, figure, analysis) for figure in _FIGURES}
         if any(found is not None for found in words.values()):
             source = one_line(table.source)
@@ -62,19 +64,6 @@ def _printed(analysis: Analysis) -> Counting:
         f"received {analysis.label}",
         hint=f"there are also {', '.join(TOOLS)}",
     )
-
-
-def _tables(analysis: Analysis) -> Sequence[Published]:
-    """What is printed of the network itself."""
-    if analysis.spec is None:
-        return ()
-    from archcalc.spec import library
-
-    names = library.names(analysis.spec)
-    if analysis.spec.variant is None:
-        names.append("")  # the one network of a file need not be named in it
-    tables, _ = about(names, library.with_printed(analysis.spec).published, ())
-    return tables
 
 
 def _has(table: Published, analysis: Analysis) -> bool:

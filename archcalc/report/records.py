@@ -57,12 +57,12 @@ def _listed(analysis: Analysis) -> dict[str, Any]:
 
 def network(analysis: Analysis) -> dict[str, Any]:
     """What the network is called and where it comes from."""
-    spec = analysis.spec
+    about = analysis.about
     return {
         "name": analysis.graph.name,
         "label": analysis.label,
-        "title": spec.title if spec else analysis.graph.name,
-        "paper": dict(spec.paper) if spec else {},
+        "title": about.title,
+        "paper": dict(about.paper),
         "input": list(analysis.graph.input.facts.outputs[0]),
         "outputs": [
             {"name": output.name, "shape": list(output.tensor.shape), "auxiliary": output.auxiliary}

@@ -96,8 +96,7 @@ def to_markdown(
     batch = f"batch {analyses[0].batch}, {analyses[0].dtype}"
     yield f"\n{escaped(CONVENTION.format(batch=batch))} 1 K = 1000.\n"
     for analysis in analyses:
-        spec = analysis.spec
-        yield from _network(analysis, verdicts.get(spec.network, ()) if spec else ())
+        yield from _network(analysis, verdicts.get(analysis.graph.name, ()))
         if derivations:
             yield from _derivations(progress.each(explain(analysis)))
         progress.finish(analysis)
@@ -125,13 +124,11 @@ def _derivations(explained: Iterable[Explanation]) -> Iterator[str]:
 
 
 def _paper(analysis: Analysis) -> Iterator[str]:
-    spec = analysis.spec
-    if spec is None:
-        return
-    said = [spec.paper.get(key, "") for key in ("authors", "title", "venue", "year")]
+    paper = analysis.about.paper
+    said = [paper.get(key, "") for key in ("authors", "title", "venue", "year")]
     if any(said):
         yield f"\n{escaped('. '.join(part for part in said if part))}."
-        arxiv = spec.paper.get("arxiv", "")
+        arxiv = paper.get("arxiv", "")
         known = re.fullmatch(r"[\w.-]+(/\d+)?", arxiv, re.ASCII)
         yield f" [arXiv:{arxiv}](https://arxiv.org/abs/{arxiv}).\n" if known else "\n"
     if analysis.settings:

@@ -23,12 +23,13 @@ from archcalc.report.columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.counted import Counting
     from archcalc.analysis.rows import Row
-    from archcalc.spec.model import DeclaredTable
+    from archcalc.graph import DeclaredTable
+    from archcalc.printed import Published
 
 FOLDED_ROLES = ("normalization", "activation")
 
@@ -119,6 +120,7 @@ def tabulate(  # noqa: PLR0913 - options, by name
     sort: str | None = None,
     top: int | None = None,
     counting: str | None = None,
+    printed: Callable[[], Iterable[Published]] = tuple,
 ) -> Table:
     """The table of an analysis.
 
@@ -126,12 +128,13 @@ def tabulate(  # noqa: PLR0913 - options, by name
     the one name of a table the spec declares;
     `depth` shows that many levels and sums what is below; `sort` a numeric column's key, largest
     first; `top` how many; `counting` a tool's name, or `paper`, by which Mult-Adds and params are
-    counted. Raises ColumnError or SettingError.
+    counted; `printed` gives the published tables that are about the network. Raises ColumnError or
+    SettingError.
     """
     if counting is not None:
         from archcalc.report.counting import counted
 
-        analysis = counted(analysis, counting)
+        analysis = counted(analysis, counting, printed)
     depth = None if depth is None else values.whole("depth", depth)
     top = None if top is None else values.whole("top", top)
     fold, keys = values.flag("fold", fold), _keys(columns)
@@ -179,7 +182,7 @@ MODULE = "Module: "  # how the title of a part of a network begins that is liste
 
 def listings(analyses: Sequence[Analysis], columns: Sequence[str] | None = None) -> list[Table]:
     """The networks' list, then that of the small modules, whose titles begin with "Module: "."""
-    modules = [one for one in analyses if one.spec and one.spec.title.startswith(MODULE)]
+    modules = [one for one in analyses if one.about.title.startswith(MODULE)]
     networks = [one for one in analyses if one not in modules]
     tables = [listing(some, columns) for some in (networks, modules) if some]
     if len(tables) < 2:
@@ -208,11 +211,10 @@ def _keys(columns: object) -> tuple[str, ...] | None:
 
 
 def _arguments(analysis: Analysis) -> list[str]:
-    """The arguments of all blocks the network uses."""
-    if analysis.spec is None:
-        return []
-    blocks = analysis.spec.blocks.values()
-    return list(dict.fromkeys(name for block in blocks for name in block.arguments))
+    """The names of the arguments that blocks may have."""
+    scopes = analysis.graph.root.walk()
+    used = (name for scope in scopes for name in scope.arguments)
+    return list(dict.fromkeys((*analysis.about.arguments, *used)))
 
 
 def _columns(analysis: Analysis, keys: Sequence[str] | None) -> tuple[Column, ...]:
@@ -222,7 +224,7 @@ def _columns(analysis: Analysis, keys: Sequence[str] | None) -> tuple[Column, ..
         return tuple(COLUMNS.values())
     if not keys:
         raise ColumnError("expected at least one column, received none")
-    arguments = _arguments(analysis)
+    arguments = _arguments(analysis) if not COLUMNS.keys() >= set(keys) else ()
     return tuple(column(key, arguments) for key in keys)
 
 
@@ -237,7 +239,7 @@ def _declared(analysis: Analysis, keys: Sequence[str] | None) -> DeclaredTable |
     """The spec's own table, where its name is the one thing asked for."""
     if keys is None or len(keys) != 1 or keys[0] in COLUMNS or keys[0] == "all":
         return None
-    tables = analysis.spec.tables if analysis.spec else {}
+    tables = analysis.about.tables
     if keys[0] in tables:
         return tables[keys[0]]
     if keys[0] == "paper":
@@ -355,11 +357,12 @@ def title(analysis: Analysis) -> str:
     """The network's title with its settings that differ from their defaults, and the input."""
     from archcalc.ops import spelled
 
-    name = analysis.spec.title if analysis.spec else analysis.graph.name
+    about = analysis.about
+    changed = f" ({', '.join(about.changed)})" if about.changed else ""
     shape = spelled(analysis.graph.input.facts.outputs[0])
     counting = counting_of(analysis)
     by = f", counted as by {counting.by}" if counting else ""
-    return one_line(f"{name}{analysis.changed(' (', ', ', ')')}, input {shape}{by}")
+    return one_line(f"{about.title}{changed}, input {shape}{by}")
 
 
 def counting_of(analysis: Analysis) -> Counting | None:

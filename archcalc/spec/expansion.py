@@ -21,7 +21,7 @@ from archcalc.errors import (
     received,
     shown,
 )
-from archcalc.graph import Graph, GraphBuilder, Node, Output, Scope, Tensor, collector_paused
+from archcalc.graph import About, Graph, GraphBuilder, Node, Output, Scope, Tensor, collector_paused
 from archcalc.memo import Memo
 from archcalc.ops import spelled
 from archcalc.ops.fields import LARGEST
@@ -78,6 +78,21 @@ def settled(spec: m.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
         if problem := setting_problem(setting, value):
             raise SettingError(f"{spec.network}: {problem}")
     return {**spec.defaults, **settings}
+
+
+def _about(spec: m.Spec, values: dict[str, Any]) -> About:
+    """What the spec says of the network besides its layers."""
+    blocks = spec.blocks.values()
+    return About(
+        title=spec.title,
+        paper=spec.paper,
+        settings=values,
+        label=spec.label(values),
+        tables=spec.tables,
+        changed=tuple(spec.changed(values)),
+        arguments=tuple(dict.fromkeys(name for block in blocks for name in block.arguments)),
+        origin=spec,
+    )
 
 
 # Counting before expanding.
@@ -282,7 +297,7 @@ class _Expansion:
             raise SpecError("expected at least one layer, received none", place=self.spec.place)
         outputs = self.outputs(tensor, context)
         try:
-            return self.builder.finish(outputs)
+            return self.builder.finish(outputs, _about(self.spec, self.settings))
         except GraphError as error:  # a layer that feeds no output
             sources = {node.path: node.source for node in self.builder.nodes}
             raise SpecError(

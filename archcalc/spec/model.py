@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archcalc.errors import Place
+    from archcalc.graph import DeclaredTable
     from archcalc.memo import Memo
     from archcalc.ops import Op
     from archcalc.ops.base import Shape
@@ -260,18 +261,6 @@ class Variant(NamedTuple):
     title: str
     aliases: tuple[str, ...]
     settings: dict[str, Any]
-    place: Place
-
-
-class DeclaredTable(NamedTuple):
-    """Columns as a paper heads them: heading -> what stands in it, first that a row has."""
-
-    name: str
-    source: str
-    depth: int | None
-    fold: bool
-    hide: tuple[str, ...]
-    columns: dict[str, tuple[str, ...]]
     place: Place
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from archcalc import words
 from archcalc.analysis.figures import COLUMN_KEYS
 from archcalc.errors import Place, SpecError, SpecErrors, received
+from archcalc.graph import DeclaredTable
 from archcalc.memo import Memo
 from archcalc.spec import model as m
 from archcalc.spec.checker import WORD, Names, TooMany
@@ -227,14 +228,14 @@ class FileChecker(SettingsChecker, LayersChecker):
             return None
         return m.NetworkOutput(reference._replace(each=each), name, auxiliary, condition)
 
-    def tables(self, node: Marked | None) -> dict[str, m.DeclaredTable]:
+    def tables(self, node: Marked | None) -> dict[str, DeclaredTable]:
         mapping = self.mapping(node, "tables by name")
         return {
             name: self._table(name, key, value)
             for name, (key, value) in (mapping.entries.items() if mapping else ())
         }
 
-    def _table(self, name: str, key: Scalar, node: Marked) -> m.DeclaredTable:
+    def _table(self, name: str, key: Scalar, node: Marked) -> DeclaredTable:
         mapping = self.mapping(node, "a table's columns") or Mapping(0, 0)
         self.keys(mapping, ("source", "depth", "fold", "hide", "columns"), f"table {name}")
         columns = self.mapping(mapping.get("columns"), "headings with what stands below them")
@@ -244,7 +245,7 @@ class FileChecker(SettingsChecker, LayersChecker):
         level = integral(depth.value) if isinstance(depth, Scalar) else None
         if depth and (level is None or level < 1):
             self.expected(depth, "depth: a whole number of at least 1")
-        return m.DeclaredTable(
+        return DeclaredTable(
             name,
             self.text(mapping.get("source"), "text"),
             level,
