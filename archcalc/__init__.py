@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from archcalc.graph import GraphBuilder as GraphBuilder
     from archcalc.graph import Output as Output
     from archcalc.ops import KINDS as KINDS
-    from archcalc.report.table import Table as Table
+    from archcalc.report.model import Table as Table
     from archcalc.spec.model import Spec as Spec
 
 _HOMES = {

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from archcalc.pytorch.model import Device, Dtype
     from archcalc.pytorch.model import Network as Model
     from archcalc.pytorch.verify import Verification
-    from archcalc.report.table import Table
+    from archcalc.report.model import Table
     from archcalc.spec.library import OnError
 
     Name = str | os.PathLike[str]  # of a network, or the path of its file

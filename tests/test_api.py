@@ -30,7 +30,7 @@ from archcalc.frontends import requests
 from archcalc.graph import Output
 from archcalc.ops import KINDS
 from archcalc.report.columns import COLUMNS
-from archcalc.report.writers import as_text
+from archcalc.report.model import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,9 @@ from command import good, run
 from archcalc import analyze
 from archcalc.errors import LAYOUT
 from archcalc.report import study
+from archcalc.report.model import as_text
 from archcalc.report.table import listing, tabulate
-from archcalc.report.writers import as_text, csv_pieces
+from archcalc.report.writers import csv_pieces
 
 if TYPE_CHECKING:
     from pathlib import Path

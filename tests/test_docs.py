@@ -30,8 +30,8 @@ from command import bad, good
 from archcalc.analysis.costs import DTYPES
 from archcalc.ops import KINDS, OPERATIONS
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
+from archcalc.report.formats import suffixes
 from archcalc.report.records import SCHEMA_VERSION
-from archcalc.report.writers import SUFFIXES
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/counting.md", "docs/formats.md", "docs/memory.md", "docs/verify.md")
@@ -655,4 +655,4 @@ def test_formats_of_each_command_are_the_documented_ones(directory):
 
 def test_suffixes_are_the_documented_ones():
     (stated,) = re.findall(r"the suffix of `--output` does: (.*?) \(", text_of(FORMATS), DOTALL)
-    assert set(codes(stated)) == set(SUFFIXES)
+    assert set(codes(stated)) == set(suffixes())

@@ -26,8 +26,8 @@ from archcalc.errors import ArchcalcError, SpecError
 from archcalc.printed import CONVENTIONS, QUOTED
 from archcalc.report import explanations, verdicts
 from archcalc.report.columns import COLUMNS
+from archcalc.report.model import as_text
 from archcalc.report.table import tabulate
-from archcalc.report.writers import as_text
 from archcalc.spec import library
 from archcalc.spec.expansion import expand
 
@@ -318,8 +318,7 @@ def judge(path: Path) -> None:
         if one.problem and one.problem not in (UNEXPLAINED, UNFOUNDED):
             raise SpecError(one.problem, place=one.place)
     for name in ("terminal", "json"):
-        for table in verdicts.tables(found, False, name):
-            as_text(table, name)
+        as_text(verdicts.report(found), name)
 
 
 def is_refused(action: Callable[[], object]) -> bool:

@@ -22,6 +22,7 @@ from archcalc.cli import streams
 from archcalc.errors import NetworkNotFound
 from archcalc.ops import OPERATIONS
 from archcalc.report import explanations
+from archcalc.report.formats import of_explanations
 from archcalc.spec import library
 from archcalc.spec.expressions import LONGEST, Expression
 
@@ -722,7 +723,7 @@ def test_a_sum_of_many_parts_is_written_in_every_format() -> None:
     text = "input: [1, 4, 4]\nlayers: [repeat: {times: 3000, layers: [conv: {out: 1, kernel: 1}]}]"
     analysis = analyze(library.parse(text, "long.yaml"))
     total = list(explain(analysis))[-1]
-    for name in explanations.NAMES:
+    for name in of_explanations():
         written = explanations.as_text([total], name)
         assert written.count("+ 2 + 2") > 1000 or name == "json", name
     check_sums(analysis.totals, total)
@@ -742,7 +743,7 @@ def test_unpooling_takes_the_switches() -> None:
         assert (node.inputs[1].node, node.inputs[1].port) == (pool.index, 1)
 
 
-@pytest.mark.parametrize("format_name", explanations.NAMES)
+@pytest.mark.parametrize("format_name", of_explanations())
 def test_the_text_of_a_deep_network_grows_with_its_layers(format_name: str) -> None:
     """Each layer has its own step from those before it, never the whole way again."""
     unit = "add: {body: [conv: {out: 2, kernel: 3, padding: 1}, relu], shortcut: []}"

@@ -30,8 +30,9 @@ from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS, Column
 from archcalc.report.comparison import BY_KEY, MEASURED, Compared, comparison, printed_together
 from archcalc.report.figures import figure
 from archcalc.report.lengths import length_tables
-from archcalc.report.memory import memory_table
-from archcalc.report.table import Line, Table, listing, listings, tabulate
+from archcalc.report.memory import report as needs
+from archcalc.report.model import Line, Table
+from archcalc.report.table import listing, listings, tabulate
 from archcalc.report.terminal import layout
 from archcalc.report.wrapping import cell_width, cut, in_syllables, in_words, pieces, wrapped
 from archcalc.spec import library
@@ -207,7 +208,7 @@ def tables(analysis: Analysis) -> Iterator[tuple[Table, bool]]:
     for name in analysis.about.tables:
         yield tabulate(analysis, columns=[name]), False
     for optimizer in OPTIMIZERS:
-        yield memory_table([Memory(analysis)], optimizer, "terminal"), True
+        yield needs([Memory(analysis)], optimizer).tables(None)[0], True
     if analysis.label in NETWORKS:
         yield verdicts.cell_table(analysis.label, reproduce(analysis.label)), True
     every = [paths(analysis, output.name) for output in main_outputs(analysis.graph)]
@@ -299,7 +300,7 @@ def together(labels: Sequence[str], source: random.Random) -> Iterator[Table]:
     yield comparison(rows)
     yield comparison(rows, source.sample(keys, source.randint(1, len(keys))))
     optimizer = source.choice([*OPTIMIZERS])
-    yield memory_table([Memory(one) for one in analyses], optimizer, "terminal")
+    yield needs([Memory(one) for one in analyses], optimizer).tables(None)[0]
     yield from listings(analyses)
     known = ["name", *NETWORK_COLUMNS, *[*COLUMNS][1:]]
     yield listing(analyses, source.sample(known, source.randint(1, 9)))
@@ -341,10 +342,10 @@ def measured(analyses: Sequence[Analysis], source: random.Random) -> Iterator[Ta
     yield profiling.summary_table(profiled)
     yield profiling.layer_table(profiled[0], top=source.choice([None, 5]))
     yield profiling.saved_table([saved(one, source) for one in [*profiled, *profiled]])
-    yield from checks.tables([verification(one, source) for one in analyses], 9, "terminal")
+    yield from checks.report([verification(one, source) for one in analyses], 9).tables(None)
     yield from map(checks.check_table, [verification(one, source) for one in analyses])
     found = [reconciled(one, source) for one in analyses]
-    yield from reconciliation.tables(found, layers=True, format="terminal")
+    yield from reconciliation.report(found, layers=True).tables(None)
 
 
 def saved(one: profiling.Profiled, source: random.Random) -> profiling.Saved:
@@ -502,7 +503,7 @@ def test_a_comparison_is_one_table_in_80_columns() -> None:
 
 def test_memory_of_three_leaves_out_the_layer_and_keeps_what_training_takes() -> None:
     memories = [Memory(analysis_of(name)) for name in ("mobilenet", "vgg16", "googlenet")]
-    table = memory_table(memories, "momentum", "terminal")
+    table = needs(memories, "momentum").tables(None)[0]
     lines = texts_of(table, 80, exact=False)
     assert named(table, lines, "left out") == {"At"}
     assert "a width of 86 has room for all" in " ".join(lines)

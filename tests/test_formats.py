@@ -23,15 +23,15 @@ from archcalc.ops import OPERATIONS
 from archcalc.report import study
 from archcalc.report.columns import COLUMNS
 from archcalc.report.figures import unbroken
+from archcalc.report.model import as_text
 from archcalc.report.table import listing, tabulate
-from archcalc.report.writers import as_text
 from archcalc.spec import library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from archcalc.report.table import Table
+    from archcalc.report.model import Table
 
 
 # docs/formats.md, version 1. Renaming or removing one of these is a new version.

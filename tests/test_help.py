@@ -11,17 +11,17 @@ from command import bad, commands, good
 
 from archcalc.analysis.costs import BUILT_DTYPES, DTYPES
 from archcalc.analysis.memory import OPTIMIZERS
-from archcalc.cli.options import DERIVATION_FORMATS, TABLE_FORMATS, how_long
+from archcalc.cli.options import how_long
 from archcalc.pytorch import export
-from archcalc.report import explanations, study, writers
 from archcalc.report.comparison import BY_KEY
 from archcalc.report.counting import COUNTINGS
+from archcalc.report.formats import of_explanations, of_reports, of_studies
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = commands()
-FORMATS = {"build": export.FORMATS, "explain": DERIVATION_FORMATS}
+FORMATS = {"build": export.FORMATS, "explain": of_explanations()}
 DTYPES_OF = {"build": BUILT_DTYPES, "profile": BUILT_DTYPES}
 
 
@@ -55,7 +55,7 @@ def test_the_formats_that_help_lists_are_those_that_exist(command: str, tmp_path
     text = helps(command).get("--format")
     if text is None:
         return
-    assert listed(text) == set(FORMATS.get(command, TABLE_FORMATS))
+    assert listed(text) == set(FORMATS.get(command, of_reports()))
     assert "[default: the file's" in text
     if command != "runs":  # whose files are read later
         target = ("-o", str(tmp_path / "a.pt")) if command == "build" else ()
@@ -66,10 +66,10 @@ def test_the_formats_that_help_lists_are_those_that_exist(command: str, tmp_path
 
 
 def test_formats_are_those_of_the_writers() -> None:
-    assert set(TABLE_FORMATS) == set(writers.FORMATS)
-    assert set(DERIVATION_FORMATS) == set(explanations.NAMES)
+    assert of_reports() == ("terminal", "markdown", "csv", "json", "latex")
+    assert of_explanations() == ("terminal", "markdown", "latex", "json")
+    assert of_studies() == ("markdown", "csv")
     assert helps("report")["--output"].startswith("FILE.md or FILE.csv.")
-    assert set(study.FORMATS) == {"markdown", "csv"}
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if "--dtype" in helps(name)])

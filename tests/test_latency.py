@@ -43,7 +43,7 @@ from archcalc.spec import library
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from archcalc.report.table import Table
+    from archcalc.report.model import Table
 
 QUICK = Options(budget=0.2, warmup=1)
 HAS_CUDA = torch.cuda.is_available()

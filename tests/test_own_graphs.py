@@ -123,7 +123,8 @@ def test_the_second_witness_takes_it() -> None:
     import torch
 
     from archcalc.pytorch.latency import Options, profile
-    from archcalc.report import checks, profiling, reconciliation, writers
+    from archcalc.report import checks, formats, profiling, reconciliation
+    from archcalc.report.model import as_text
 
     analysis = archcalc.analyze(residual())
     verified = archcalc.verify(analysis)
@@ -133,10 +134,8 @@ def test_the_second_witness_takes_it() -> None:
     assert model(torch.zeros(2, 3, 8, 8)).shape == (2, 2)
     latency = profile(analysis, Options(budget=0.05, warmup=1))
     measured = [profiling.Profiled(analysis, latency, None)]
-    for name in writers.FORMATS:
-        for tables in (
-            checks.tables([verified], 1, name),
-            profiling.tables(measured, name, None),
-            reconciliation.tables([archcalc.reconcile(residual(), tools="torch")], True, name),
-        ):
-            assert all(writers.as_text(table, name) for table in tables)
+    reconciled = archcalc.reconcile(residual(), tools="torch")
+    for name in formats.of_reports():
+        assert as_text(checks.report([verified], 1), name)
+        assert as_text(profiling.report(measured), name)
+        assert as_text(reconciliation.report([reconciled], layers=True), name)

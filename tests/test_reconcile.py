@@ -21,7 +21,7 @@ from archcalc.cli import built
 from archcalc.errors import PackageError
 from archcalc.pytorch import counters, reconcile
 from archcalc.report import reconciliation
-from archcalc.report.writers import as_text
+from archcalc.report.model import as_text
 
 # Small, and with everything that tools count differently: tables and subsampling, gates, shared
 # transposed convolutions, LRN, groups, concatenations, auxiliary heads.
@@ -69,12 +69,12 @@ def test_a_wrong_rule_is_unexplained() -> None:
     elements = sum(row.output_elements for row in norms)
     assert tool.mult_adds.unexplained == elements > 0
     assert set(tool.unexplained_layers) == {row.name for row in norms}
-    [table, layers] = reconciliation.tables([found], True, "terminal")
+    [table, layers] = reconciliation.report([found], layers=True).tables(None)
     assert [line.row.mult_adds for line in table.lines if line.name == "unexplained"] == [
         f"{elements:+,}"
     ]
     assert "unexplained" in as_text(layers, "markdown")
-    [flat] = reconciliation.tables([found], False, "json")
+    [flat] = reconciliation.report([found]).records()
     told = json.loads(as_text(flat, "json"))
     assert told["networks"][0]["tools"][0]["mult_adds"]["unexplained"] == elements
 
@@ -84,7 +84,7 @@ def test_another_version_is_named_where_something_is_unexplained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reconcile, "version", lambda tool: "9.9")
-    [table] = reconciliation.tables([archcalc.reconcile("resnet20", tools=["thop"])], False, "md")
+    [table] = reconciliation.report([archcalc.reconcile("resnet20", tools=["thop"])]).tables(None)
     assert any(line.name == "thop 9.9" for line in table.lines)
     assert f"thop: its terms are those of version {thop.TOOL.version}." in table.caption
 
@@ -105,7 +105,7 @@ def test_layers_that_cancel_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         "conv1": 5,
         "fc": -5,
     }
-    [table] = reconciliation.tables([found], False, "terminal")
+    [table] = reconciliation.report([found]).tables(None)
     assert "thop: unexplained in layers, though not in all: conv1, fc." in table.caption
 
 
@@ -136,7 +136,7 @@ def test_tools_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     found = archcalc.reconcile("lenet5")
     assert [one.tool for one in found.tools] == ["thop"]
     assert found.missing == ("ptflops",)
-    [table] = reconciliation.tables([found], False, "terminal")
+    [table] = reconciliation.report([found]).tables(None)
     assert "Not installed: ptflops." in table.caption
     with pytest.raises(PackageError, match="expected tools that are installed, received ptflops"):
         archcalc.reconcile("lenet5", tools=["ptflops"])

@@ -13,6 +13,7 @@ from command import good, run
 from archcalc import analyze
 from archcalc.cli import computed
 from archcalc.report import study
+from archcalc.report.formats import of_studies
 from archcalc.spec import library
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ layers:
 
 
 @pytest.mark.parametrize("options", [{}, {"derivations": False}])
-@pytest.mark.parametrize("form", study.FORMATS)
+@pytest.mark.parametrize("form", of_studies())
 def test_progress_grows_to_the_number_of_layers(form: str, options: dict[str, bool]) -> None:
     analyses = [analyze("resnet152"), analyze("lenet5")]
     told: list[float] = []
@@ -89,7 +90,7 @@ def test_a_target_that_cannot_be_is_refused_before_anything_is_computed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", [CHAIN, SUMS], ids=["chain", "sums"])
-@pytest.mark.parametrize("form", study.FORMATS)
+@pytest.mark.parametrize("form", of_studies())
 def test_a_report_takes_linear_time(spec: str, form: str) -> None:
     """Four times the layers take about four times as long; sixteen times, if it were quadratic."""
 

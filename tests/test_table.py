@@ -17,14 +17,15 @@ from archcalc.ops import KINDS
 from archcalc.report.cells import ASCII
 from archcalc.report.columns import COLUMNS, DEFAULT
 from archcalc.report.figures import figure, prefixed
+from archcalc.report.model import as_text
 from archcalc.report.table import listing, tabulate
 from archcalc.report.terminal import layout, text_width
 from archcalc.report.wrapping import wrapped
-from archcalc.report.writers import as_text, text_rows
+from archcalc.report.writers import text_rows
 from archcalc.spec import library
 
 if TYPE_CHECKING:
-    from archcalc.report.table import Table
+    from archcalc.report.model import Table
 
 
 def names(table: Table) -> list[str]:

@@ -17,7 +17,7 @@ from archcalc.errors import plain
 from archcalc.report.columns import COLUMNS, NETWORK_COLUMNS
 from archcalc.report.comparison import BY_KEY
 from archcalc.report.counting import COUNTINGS
-from archcalc.report.writers import FORMATS
+from archcalc.report.formats import FORMATS
 from archcalc.spec import library
 from archcalc.spec.layers import COMMON, LAYER_KINDS, OF_BLOCKS, STRUCTURE
 from archcalc.spec.schema import TOP

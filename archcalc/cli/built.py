@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archcalc.cli.options import (
-    TABLE_FORMATS,
     BudgetOption,
     ChannelsLastOption,
     CompileOption,
@@ -37,10 +36,11 @@ from archcalc.cli.streams import (
     progress_bar,
     shape_of,
     start_torch,
-    write_tables,
+    write_report,
 )
 from archcalc.errors import ArchcalcError, SettingError, printable, received
 from archcalc.packages import require
+from archcalc.report.formats import of_reports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +143,7 @@ def verify(
     from archcalc.spec.library import matching
 
     require("torch", "verify")
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     check_asked("verify", networks, every)
     check_targets(output)
     errors = Complaints()
@@ -168,7 +168,7 @@ def verify(
         raise typer.Exit(130) from None
     finally:  # also after an error: what is finished is printed
         if found:
-            write_tables(checks.tables(found, count, chosen), chosen, output, exact=True)
+            write_report(checks.report(found, count), chosen, output, exact=True)
     errors.exit()
     if not all(one.agrees for one in found):
         raise typer.Exit(1)
@@ -205,7 +205,7 @@ def reconcile(
 
     require("torch", "reconcile")
     check_tools(tools or ())
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     analyses = analyses_of(networks, settings, input_shape, 1, "float32", specs)
     check_targets(output)
     start_torch("reconcile")
@@ -220,8 +220,7 @@ def reconcile(
         raise typer.Exit(130) from None
     finally:  # also after an error: what is finished is printed
         if found:
-            tables = reconciliation.tables(found, layers, chosen)
-            write_tables(tables, chosen, output, exact=True)
+            write_report(reconciliation.report(found, layers), chosen, output, exact=True)
 
 
 def profile(
@@ -268,7 +267,7 @@ def profile(
     from archcalc.report import profiling
 
     require("torch", "profile")
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     if top is not None and top < 1:
         raise SettingError(f"--top: expected at least 1, received {top}")
     check_targets(output, save)
@@ -315,7 +314,7 @@ def _write_profiles(
     from archcalc.report import profiling
 
     try:
-        write_tables(profiling.tables(found, chosen, top), chosen, output, exact=True)
+        write_report(profiling.report(found, top), chosen, output, exact=True)
     finally:
         if save:
             profiling.save(found, save)
@@ -334,6 +333,6 @@ def runs(
     """Saved runs side by side."""
     from archcalc.report import profiling
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     found = [run for path in files for run in profiling.load(path)]
-    write_tables([profiling.saved_table(found, chosen)], chosen, output, exact=True)
+    write_report(profiling.saved_report(found), chosen, output, exact=True)

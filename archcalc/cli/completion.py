@@ -164,12 +164,12 @@ def _graphs(before: Before) -> Iterator[Graph]:
 
 def formats(before: Before, word: str) -> Iterator[Choice]:
     """Formats that the command writes."""
-    from archcalc.cli.options import DERIVATION_FORMATS, TABLE_FORMATS
+    from archcalc.report.formats import of_explanations, of_reports
 
     del word
     of_models = {"state-dict": "weights", "pt2": "a program of torch.export", "onnx": "ONNX"}
-    names = of_models if before.command == "build" else TABLE_FORMATS
-    yield from map(Choice, DERIVATION_FORMATS if before.command == "explain" else names)
+    names = of_models if before.command == "build" else of_reports()
+    yield from map(Choice, of_explanations() if before.command == "explain" else names)
 
 
 def dtypes(before: Before, word: str) -> Iterator[Choice]:

@@ -10,8 +10,6 @@ import typer
 
 from archcalc.analysis.figures import COMPARED
 from archcalc.cli.options import (
-    DERIVATION_FORMATS,
-    TABLE_FORMATS,
     BatchOption,
     BudgetOption,
     ChannelsLastOption,
@@ -42,21 +40,23 @@ from archcalc.cli.streams import (
     progress_bar,
     progress_of_writing,
     start_torch,
-    table_width,
     terminal_width,
     write,
-    write_tables,
+    write_report,
 )
 from archcalc.errors import ArchcalcError, SettingError
 from archcalc.packages import require
+from archcalc.report.formats import FORMATS, listed, of_explanations, of_reports, of_studies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archcalc.analysis import Analysis
     from archcalc.report.comparison import Compared
-    from archcalc.report.table import Table
     from archcalc.spec.model import Spec
+
+
+_STUDY_FILES = listed([f"FILE{FORMATS[name].suffixes[0]}" for name in of_studies()])
 
 
 def table(
@@ -108,8 +108,9 @@ def table(
 ) -> None:
     """What a network costs, layer by layer."""
     from archcalc.api import tabulate
+    from archcalc.report.model import same_for_all
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     tables = [
         tabulate(
             analysis,
@@ -122,7 +123,7 @@ def table(
         )
         for analysis in analyses_of([network], settings, input_shape, batch, dtype, specs)
     ]
-    write_tables(tables, chosen, output, exact)
+    write_report(same_for_all(tables), chosen, output, exact)
 
 
 def explain(
@@ -143,13 +144,12 @@ def explain(
     from archcalc.analysis.explain import explain as derive
     from archcalc.report import explanations
 
-    chosen = chosen_format(format_name, output, DERIVATION_FORMATS)
+    chosen = chosen_format(format_name, output, of_explanations())
     analyses = analyses_of([network], settings, input_shape, batch, dtype, specs)
     found = [derive(analysis, layer) for analysis in analyses]  # refused before the first word
     count = sum(1 if layer else len(analysis.layers) + 1 for analysis in analyses)
     every = progress_of_writing(chain.from_iterable(found), count, "explaining", output)
-    width = terminal_width(output) if chosen == "terminal" else None
-    write(explanations.pieces(every, chosen, width), output)
+    write(explanations.pieces(every, chosen, terminal_width(chosen, output)), output)
 
 
 def report(
@@ -157,7 +157,7 @@ def report(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="FILE.md or FILE.csv.", show_default=False
+            "--output", "-o", metavar="FILE", help=f"{_STUDY_FILES}.", show_default=False
         ),
     ],
     settings: SetOption = None,
@@ -173,10 +173,11 @@ def report(
     from archcalc.api import reproduce as judged
     from archcalc.report import study
 
-    chosen = chosen_format(None, output, study.FORMATS)
+    chosen = chosen_format(None, output, of_studies())
     check_targets(output)
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
-    known = {one.graph.name: one for one in analyses if chosen == "markdown"}
+    judges = FORMATS[chosen].study is not None  # records have no verdicts
+    known = {one.graph.name: one for one in analyses if judges}
     errors = Complaints()
     verdicts = {
         name: judged(known[name], specs=specs or (), on_error=errors)
@@ -209,10 +210,11 @@ def list_networks(
 ) -> None:  # fmt: skip
     """Networks, one line each."""
     from archcalc.api import analyze, analyze_all
+    from archcalc.report.model import Report
     from archcalc.report.table import listing, listings
     from archcalc.spec import library
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     errors = Complaints()
     if networks:
         asked = library.matching(networks, specs or ())
@@ -222,9 +224,11 @@ def list_networks(
         analyses = list(errors.left_out(analyze, found))
         analyses.sort(key=lambda one: one.about.paper.get("year", ""))
     keys = [key.strip() for key in columns.split(",")] if columns else None
-    apart = not networks and chosen not in ("csv", "json")
-    tables = listings(analyses, keys) if apart else [listing(analyses, keys)]
-    write_tables(tables, chosen, output, exact)
+    shown = Report(
+        lambda _: [listing(analyses, keys)] if networks else listings(analyses, keys),
+        lambda: [listing(analyses, keys)],
+    )
+    write_report(shown, chosen, output, exact)
     errors.exit()
 
 
@@ -257,7 +261,7 @@ def reproduce(
     from archcalc.report import verdicts
     from archcalc.spec import library
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     check_asked("reproduce", networks, every)
     errors = Complaints()
     if networks:
@@ -267,8 +271,7 @@ def reproduce(
         found = reproduce_all(specs=specs or (), on_error=errors)
     if source is not None:
         found = verdicts.of_source(found, source)
-    tables = verdicts.tables(found, every, chosen, differs, table_width(output))
-    write_tables(tables, chosen, output, exact=True)
+    write_report(verdicts.report(found, every, differs), chosen, output, exact=True)
     errors.exit()
     if any(one.problem for some in found.values() for one in some):
         raise typer.Exit(1)
@@ -318,9 +321,10 @@ def compare(
     """Networks side by side."""
     from archcalc.analysis.costs import check_built
     from archcalc.api import printed_of
-    from archcalc.report.comparison import Compared, comparison, printed_together
+    from archcalc.report.comparison import Compared, comparison
+    from archcalc.report.comparison import report as compared
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     keys = [key.strip() for key in columns.split(",") if key.strip()] if columns else None
     if device is None:
         numbers = {"threads": threads, "precision": precision, "budget": budget, "warmup": warmup}
@@ -339,13 +343,7 @@ def compare(
         check_targets(output)
         how = how_long(precision, budget, warmup)
         rows, code = _measured(rows, (device, dtype, threads, channels_last, compiled, *how))
-    tables = [comparison(rows, keys, sort, chosen, exact=exact)]
-    together = (
-        None
-        if chosen in ("csv", "json")
-        else printed_together(printed, chosen, table_width(output))
-    )
-    write_tables(tables + ([together] if together else []), chosen, output, exact)
+    write_report(compared(rows, keys, sort, exact=exact), chosen, output, exact)
     if code:
         raise typer.Exit(code)
     errors.exit()
@@ -418,20 +416,16 @@ def paths(
     """The paths through a network's sums, by length."""
     from archcalc.analysis.paths import main_outputs
     from archcalc.analysis.paths import paths as followed
-    from archcalc.report.lengths import length_records, length_tables
+    from archcalc.report import lengths
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     analyses = analyses_of([network], settings, input_shape, 1, "float32", specs)
-    tables: list[Table] = []
+    found = []
     for analysis in analyses:
         names = [one.name for one in main_outputs(analysis.graph)] if to is None else [to]
         every = [followed(analysis, name) for name in progress(names, len(names), "paths")]
-        alone = chosen in ("csv", "json")
-        if alone:
-            tables.append(length_records(analysis, every, without))
-        else:
-            tables += length_tables(analysis, every, without)
-    write_tables(tables, chosen, output, exact=True)
+        found.append((analysis, every))
+    write_report(lengths.report(found, without), chosen, output, exact=True)
 
 
 def memory(
@@ -457,12 +451,12 @@ def memory(
 ) -> None:
     """What a network keeps in memory, at inference and in training."""
     from archcalc.api import memory as kept
-    from archcalc.report.memory import memory_table
+    from archcalc.report.memory import report as needed
 
-    chosen = chosen_format(format_name, output, TABLE_FORMATS)
+    chosen = chosen_format(format_name, output, of_reports())
     analyses = analyses_of(networks, settings, input_shape, batch, dtype, specs)
     found = [kept(analysis, in_place=in_place) for analysis in analyses]
-    write_tables([memory_table(found, optimizer, chosen)], chosen, output, exact)
+    write_report(needed(found, optimizer), chosen, output, exact)
 
 
 def show(

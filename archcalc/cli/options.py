@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-TABLE_FORMATS = ("terminal", "markdown", "csv", "json", "latex")
-DERIVATION_FORMATS = ("terminal", "markdown", "latex", "json")
-
+from archcalc.report.formats import listed, of_explanations, of_reports
 
 NetworkArgument = Annotated[
     str,
@@ -65,7 +63,7 @@ FormatOption = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="terminal, markdown, csv, json or latex.  [default: the file's, or terminal]",
+        help=f"{listed(of_reports())}.  [default: the file's, or terminal]",
     ),
 ]
 DerivationFormatOption = Annotated[
@@ -74,7 +72,7 @@ DerivationFormatOption = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="terminal, markdown, latex or json.  [default: the file's, or terminal]",
+        help=f"{listed(of_explanations())}.  [default: the file's, or terminal]",
     ),
 ]
 OutputOption = Annotated[

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis import Analysis
+    from archcalc.report.model import Report
 
 
 MANY = 1000  # layers whose text takes long enough for a bar
@@ -65,7 +66,7 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
 def chosen_format(name: str | None, output: str | None, formats: Sequence[str]) -> str:
     """The format asked for, or the output file's; raises OutputError."""
     from archcalc import words
-    from archcalc.report.writers import format_of
+    from archcalc.report.formats import format_of
 
     if name is None:
         return format_of(output, formats) if output else formats[0]
@@ -133,29 +134,20 @@ def interruption_afterwards() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def write_tables(tables: Sequence[Any], chosen: str, output: str | None, exact: bool) -> None:
-    """Tables in a format, to a file or to standard output, where a terminal's have colours."""
-    from archcalc.report import terminal
-    from archcalc.report.writers import pieces
+def write_report(report: Report, chosen: str, output: str | None, exact: bool) -> None:
+    """A report in a format, to a file or to standard output, where a terminal's has colours."""
+    from archcalc.report.formats import FORMATS, function
 
-    if chosen in ("csv", "json") and len(tables) > 1:
-        raise SettingError(
-            f"{chosen} holds one network: expected one, received {len(tables)}",
-            hint="'archcalc list' and 'archcalc report' take several",
-        )
-    if chosen == "terminal" and output is None:
-        with stdout() as stream:
-            for i, one in enumerate(tables):
-                stream.write("\n" * (i > 0))
-                terminal.show(one, exact=exact)
+    form = FORMATS[chosen]
+    width = table_width(output) if form.is_fitted else None
+    if form.show is None or output is not None:
+        write(report.pieces(chosen, exact, width), output)
         return
-
-    def parts() -> Iterator[str]:
+    tables, show = report.tables(width), function(form.show)
+    with stdout() as stream:
         for i, one in enumerate(tables):
-            yield "\n" * (i > 0)
-            yield from pieces(one, chosen, exact)
-
-    write(parts(), output)
+            stream.write("\n" * (i > 0))
+            show(one, exact=exact)
 
 
 def write(text: Iterable[str], output: str | None) -> None:
@@ -191,11 +183,13 @@ def progress_of_writing(
     return progress(items, count, what)
 
 
-def terminal_width(output: str | None) -> int | None:
-    """The columns of the terminal that text goes to; None where it goes elsewhere."""
+def terminal_width(chosen: str, output: str | None) -> int | None:
+    """The columns of the terminal that text goes to; None where it goes elsewhere, or on and on."""
     import shutil
 
-    if output is not None or not sys.stdout.isatty():
+    from archcalc.report.formats import FORMATS
+
+    if not FORMATS[chosen].is_fitted or output is not None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archcalc.analysis.rows import Row
     from archcalc.report.columns import Column
     from archcalc.report.fitting import Block
-    from archcalc.report.table import Line, Table
+    from archcalc.report.model import Line, Table
 
 
 class Signs(NamedTuple):

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.report.columns import Column
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.records import SCHEMA_VERSION
-from archcalc.report.table import Line, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,13 +68,16 @@ class Counts(NamedTuple):
             yield from one.checks
 
 
-def tables(found: Sequence[Verification], asked: int, format: str) -> list[Table]:  # noqa: A002
+def report(found: Sequence[Verification], asked: int) -> Report:
     """A table for each network and a summary; of many networks only those that disagree.
 
-    `asked` is how many there should have been: fewer are found where someone interrupts.
+    `asked` is how many there should have been: fewer are found where someone interrupts. Programs
+    get a line for each check that agrees, and for each disagreement.
     """
-    if format in ("csv", "json"):
-        return [flat_table(found)]
+    return Report(lambda _: _tables(found, asked), lambda: [flat_table(found)])
+
+
+def _tables(found: Sequence[Verification], asked: int) -> list[Table]:
     shown = found if asked <= SHOWN_APART else [one for one in found if not one.agrees]
     each = [check_table(one) for one in shown]
     return each if asked == 1 else [*each, summary(found, asked)]

@@ -11,6 +11,7 @@ from archcalc.analysis.figures import COMPARED, FIGURES, USUAL
 from archcalc.errors import ColumnError, one_line, received
 from archcalc.report.columns import COLUMNS, Column
 from archcalc.report.figures import figure, rounded
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.profiling import (
     busy,
     duration,
@@ -21,7 +22,6 @@ from archcalc.report.profiling import (
     uncertainty,
 )
 from archcalc.report.records import SCHEMA_VERSION, network, plain, record
-from archcalc.report.table import Line, Table
 from archcalc.report.verdicts import cell_table
 
 if TYPE_CHECKING:
@@ -146,28 +146,49 @@ WITH_RATIO = ("params", "mult_adds", "latency")
 SPARE = (*reversed(DEFAULT[2:]), "latency_interval", "accuracy", "map")
 
 
+def report(
+    rows: Sequence[Compared],
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    *,
+    exact: bool = False,
+) -> Report:
+    """A line a network, and below what tables print of several; for programs raw figures."""
+
+    def tables(width: int | None) -> list[Table]:
+        together = printed_together([row.printed for row in rows], width)
+        return [comparison(rows, columns, sort, exact=exact), *([together] if together else [])]
+
+    return Report(tables, lambda: [flat_table(rows, columns, sort)])
+
+
+def flat_table(
+    rows: Sequence[Compared], columns: Sequence[str] | None = None, sort: str | None = None
+) -> Table:
+    """Raw figures, and their ratios to the first network's."""
+    timed = any(row.latency for row in rows)
+    known = [key for key in BY_KEY if timed or key not in MEASURED]
+    keys = [_figure(key).column.key for key in columns or known]
+    raw = tuple(_raw_columns(rows[0], keys))
+    lines = tuple(Line(row, 0, row.name, False) for row in _sorted(rows, sort))
+    return Table(raw, lines, None, "", (), False, _document(rows))
+
+
 def comparison(
     rows: Sequence[Compared],
     columns: Sequence[str] | None = None,
     sort: str | None = None,
-    format: str = "terminal",  # noqa: A002
     *,
     exact: bool = False,
 ) -> Table:
-    """A line a network, with ratios to the first; for machines raw figures.
+    """A line a network, with ratios to the first.
 
     Raises ColumnError for a column or sort key that networks are not compared by.
     """
     figures = [_figure(key) for key in columns or _default(rows)]
-    first = rows[0]
     shown = _sorted(rows, sort)
     lines = tuple(Line(row, 0, row.name, False) for row in shown)
     document = _document(rows)
-    if format in ("csv", "json"):
-        timed = any(row.latency for row in rows)
-        known = [key for key in BY_KEY if timed or key not in MEASURED]
-        raw = tuple(_raw_columns(first, columns or known))
-        return Table(raw, lines, None, "", (), False, document)
     head = Column("name", "Network", "text", lambda row: row.name, "the network", "line")
     cells = [column for one in figures for column in _columns(one, rows, exact)]
     notes = tuple(dict.fromkeys(_notes(rows, figures)))  # a network named twice is said once
@@ -184,11 +205,7 @@ def _default(rows: Sequence[Compared]) -> Iterator[str]:
         yield from MEASURED
 
 
-def printed_together(
-    printed: Sequence[Sequence[Verdict]],
-    format: str = "terminal",  # noqa: A002
-    width: int = 80,
-) -> Table | None:
+def printed_together(printed: Sequence[Sequence[Verdict]], width: int | None = 80) -> Table | None:
     """What the tables print that have costs of several of the networks; None if none has."""
     networks = dict.fromkeys(map(tuple, printed))  # a network named twice is one
     own = [[one for one in each if one.figure in ("params", "mult_adds")] for each in networks]
@@ -200,7 +217,7 @@ def printed_together(
     found = list(dict.fromkeys(cells))
     if not found:
         return None
-    return cell_table("", found, format, width)._replace(title="As tables print them")
+    return cell_table("", found, width)._replace(title="As tables print them")
 
 
 def _figure(key: str) -> _Figure:

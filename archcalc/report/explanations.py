@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from archcalc.errors import one_line
 from archcalc.ops.base import AXIS_WORDS
 from archcalc.report.figures import rounded
+from archcalc.report.formats import FORMATS, function
 from archcalc.report.records import SCHEMA_VERSION, plain
 from archcalc.report.wrapping import cell_width, wrapped
-from archcalc.report.writers import escaped, json_pieces, latex
+from archcalc.report.writers import escaped, latex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from archcalc.analysis.explain import Derivation, Explanation
     from archcalc.analysis.field_way import Path
@@ -45,15 +46,15 @@ def pieces(
     width: int | None = None,
 ) -> Iterator[str]:
     """The same text, one explanation after another; `width` is the terminal's, if there is one."""
-    if format == "json":
-        yield from json_pieces(
-            {"schema_version": SCHEMA_VERSION, "layers": (_record(one) for one in explanations)}
-        )
+    form = FORMATS[format]
+    if form.explanation is None:
+        records = (_record(one) for one in explanations)
+        yield from function(form.write)({"schema_version": SCHEMA_VERSION, "layers": records})
         return
+    lines = function(form.explanation)
     for i, one in enumerate(explanations):
         yield "\n" if i else ""
-        lines = FORMATS[format](one) if width is None else _fitted(one, width)
-        yield "\n".join(lines) + "\n"
+        yield "\n".join(lines(one, width)) + "\n"
 
 
 def merged(derivations: Sequence[Derivation]) -> list[Derivation]:
@@ -80,17 +81,13 @@ def _axis_of(one: Derivation) -> str:
 # Terminal.
 
 
-def _terminal(one: Explanation) -> Iterator[str]:
-    """One equation a line, however long: for files, and for programs that look for lines."""
-    return _lines(one, _Layout(None))
+def terminal(one: Explanation, width: int | None = None) -> Iterator[str]:
+    """Lines no longer than `width`, where names and numbers allow.
 
-
-def _fitted(one: Explanation, width: int) -> Iterator[str]:
-    """The same in lines no longer than `width`, where names and numbers allow."""
-    return _lines(one, _Layout(width))
-
-
-def _lines(one: Explanation, layout: _Layout) -> Iterator[str]:
+    Without one each equation is a line, however long: for files, and for programs that look for
+    lines.
+    """
+    layout = _Layout(width)
     yield from layout.text(f"{one.name}: {one.title}, {one.shapes}")
     if one.place:
         yield from layout.text(f"  declared at {one.place}")
@@ -225,7 +222,8 @@ def _wrapped(text: str, width: int, indent: int, further: int) -> list[str]:
 # Markdown.
 
 
-def _markdown(one: Explanation) -> Iterator[str]:
+def markdown(one: Explanation, _: int | None = None) -> Iterator[str]:
+    """A table of equations, and one for each way of the receptive field."""
     yield f"### {escaped(one.name)}: {escaped(one.title)}, {one.shapes.replace('->', 'to')}"
     yield ""
     yield "| Quantity | Formula | With numbers | Value |"
@@ -269,7 +267,8 @@ def _code(text: str) -> str:
 # LaTeX: aligned equations (amsmath), one block a layer.
 
 
-def _latex(one: Explanation) -> Iterator[str]:
+def latex_lines(one: Explanation, _: int | None = None) -> Iterator[str]:
+    """Aligned equations, one block a layer."""
     yield "% needs: \\usepackage{amsmath}"
     shapes = latex(one.shapes).replace(latex("->"), r"$\to$")
     yield rf"\paragraph{{{latex(one.name)}}} {latex(one.title)}, {shapes}"
@@ -390,11 +389,3 @@ def _step(step: Any) -> dict[str, Any]:
         "stride": plain(step.stride),
         "start": plain(step.start),
     }
-
-
-FORMATS: dict[str, Callable[[Explanation], Iterator[str]]] = {
-    "terminal": _terminal,
-    "markdown": _markdown,
-    "latex": _latex,
-}
-NAMES = (*FORMATS, "json")

@@ -16,7 +16,7 @@ from archcalc.report.writers import latex, text_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archcalc.report.table import Line, Table
+    from archcalc.report.model import Line, Table
 
 TEXT_WIDTH = 345.0  # pt
 LONG = 40  # rows that fit one page

@@ -8,8 +8,9 @@ from archcalc.analysis.path_counts import CUT, EXACT_LENGTH
 from archcalc.analysis.paths import main_outputs
 from archcalc.report.columns import Column
 from archcalc.report.figures import rounded
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.table import Line, Table, title
+from archcalc.report.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +61,14 @@ RECORDED = (
         "log10_paths", "log10", "plain", lambda row: row.log10_paths, "its decimal logarithm"
     ),
 )  # fmt: skip
+
+
+def report(found: Sequence[tuple[Analysis, Sequence[Paths]]], deleted: int | None = None) -> Report:
+    """For each output of each network a table of lengths; for programs one table a network."""
+    return Report(
+        lambda _: [one for pair in found for one in length_tables(*pair, deleted)],
+        lambda: [length_records(*pair, deleted) for pair in found],
+    )
 
 
 def length_tables(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.memory import OPTIMIZERS
 from archcalc.report.columns import Column
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.table import Line, Table, title
+from archcalc.report.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 WORDS = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam"}
 
 
-class Figure(NamedTuple):
+class Part(NamedTuple):
     """One line of a network's table; a heading has no bytes."""
 
     name: str
@@ -64,18 +65,18 @@ class Needs(NamedTuple):
         }
 
 
-def memory_table(found: Sequence[Memory], optimizer: str, format: str) -> Table:  # noqa: A002
-    """Of one network every figure with what it is; of several one line each.
+def report(found: Sequence[Memory], optimizer: str) -> Report:
+    """Of one network every figure with what it is, of several one line each.
 
-    CSV has one line a network, with all figures. Raises SettingError for an unknown optimizer.
+    Programs get one line a network, with all figures. Raises SettingError for an unknown optimizer.
     """
     needs = [Needs(memory, optimizer) for memory in found]
     document = _document([one.record() for one in needs])
-    if format == "csv":
-        return _flat(needs, document)
-    if len(needs) == 1:
-        return _single(needs[0], document)
-    return _comparison(needs, document)
+    return Report(lambda _: [_table(needs, document)], lambda: [_flat(needs, document)])
+
+
+def _table(needs: Sequence[Needs], document: dict[str, Any]) -> Table:
+    return _single(needs[0], document) if len(needs) == 1 else _comparison(needs, document)
 
 
 def _document(records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -102,19 +103,19 @@ def _single(one: Needs, document: dict[str, Any]) -> Table:
     return Table(columns, lines, None, heading, tuple(_notes(one)), False, document)
 
 
-def _figures(one: Needs) -> Iterator[Figure]:
+def _figures(one: Needs) -> Iterator[Part]:
     memory = one.memory
-    yield Figure("Inference")
-    yield Figure("weights", memory.weights, "params and buffers")
-    yield Figure("peak", memory.peak, f"activations alive at a time, at {one.peak_at}")
-    yield Figure("in all", memory.inference(), "weights + peak")
-    yield Figure("activations", memory.activations, "if none were given back")
-    yield Figure("Training")
-    yield Figure("weights", memory.weights, "params and buffers")
-    yield Figure("gradients", memory.gradients, "of the params")
-    yield Figure("optimizer", one.state, f"{WORDS[one.optimizer]}: {_state(one.optimizer)}")
-    yield Figure("saved", memory.saved_activations, "activations kept for the backward pass")
-    yield Figure("in all", memory.training(one.optimizer), "their sum")
+    yield Part("Inference")
+    yield Part("weights", memory.weights, "params and buffers")
+    yield Part("peak", memory.peak, f"activations alive at a time, at {one.peak_at}")
+    yield Part("in all", memory.inference(), "weights + peak")
+    yield Part("activations", memory.activations, "if none were given back")
+    yield Part("Training")
+    yield Part("weights", memory.weights, "params and buffers")
+    yield Part("gradients", memory.gradients, "of the params")
+    yield Part("optimizer", one.state, f"{WORDS[one.optimizer]}: {_state(one.optimizer)}")
+    yield Part("saved", memory.saved_activations, "activations kept for the backward pass")
+    yield Part("in all", memory.training(one.optimizer), "their sum")
 
 
 def _state(optimizer: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,11 +12,12 @@ from archcalc.errors import OutputError, one_line, received
 from archcalc.files import write_file
 from archcalc.report.columns import Column
 from archcalc.report.figures import percent, rounded
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.table import Line, Table, title
+from archcalc.report.titles import title
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.rows import Row
@@ -131,12 +133,14 @@ def _threads(device: str, count: object) -> str:
     return f"{count} thread{'s' * (count != 1)}" if device == "cpu" else ""
 
 
-def tables(found: Sequence[Profiled], format: str, top: int | None) -> list[Table]:  # noqa: A002
-    """The networks in short, then each by layer; for machines all in one."""
-    if format in ("csv", "json"):
-        return [flat_table(found, top)]
-    by_layer = [layer_table(one, top) for one in found if one.latency.layers]
-    return [summary_table(found), *by_layer]
+def report(found: Sequence[Profiled], top: int | None = None) -> Report:
+    """The networks in short, then each by layer; for programs all in one."""
+
+    def tables(_: int | None) -> list[Table]:
+        by_layer = [layer_table(one, top) for one in found if one.latency.layers]
+        return [summary_table(found), *by_layer]
+
+    return Report(tables, lambda: [flat_table(found, top)])
 
 
 def save(found: Sequence[Profiled], path: str) -> None:
@@ -167,6 +171,9 @@ class Saved(NamedTuple):
     def task(self) -> tuple[Any, ...]:
         """What was run: times of the same can be compared."""
         return self.network, self.input, self.batch
+
+
+_First = Mapping[tuple[Any, ...], Saved]  # the first run of each task
 
 
 def load(path: str) -> list[Saved]:
@@ -230,21 +237,33 @@ def _count(value: object) -> int:
     return value
 
 
-def saved_table(runs: Sequence[Saved], format: str = "terminal") -> Table:  # noqa: A002
+def saved_report(runs: Sequence[Saved]) -> Report:
+    """Runs of several machines; for programs times in seconds."""
+    return Report(
+        lambda _: [saved_table(runs)],
+        lambda: [_saved_as(runs, "", _saved_flat)],
+    )
+
+
+def saved_table(runs: Sequence[Saved]) -> Table:
     """Runs of several machines: each beside the first of its network, input and batch."""
+    return _saved_as(runs, "Saved runs", _saved_columns)
+
+
+def _saved_as(
+    runs: Sequence[Saved], heading: str, columns: Callable[[_First], Iterable[Column]]
+) -> Table:
     first: dict[tuple[Any, ...], Saved] = {}
     for run in runs:
         first.setdefault(run.task, run)
     order = {task: i for i, task in enumerate(first)}
     shown = sorted(runs, key=lambda run: order[run.task])
     lines = tuple(Line(run, 0, run.network, False) for run in shown)
-    flat = format in ("csv", "json")
-    columns = _saved_flat(first) if flat else _saved_columns(first)
     document = {"schema_version": SCHEMA_VERSION, "runs": [run._asdict() for run in shown]}
-    return Table(tuple(columns), lines, None, "" if flat else "Saved runs", (), False, document)
+    return Table(tuple(columns(first)), lines, None, heading, (), False, document)
 
 
-def _saved_columns(first: Mapping[tuple[Any, ...], Saved]) -> tuple[Column, ...]:
+def _saved_columns(first: _First) -> tuple[Column, ...]:
     """For people."""
 
     def ratio(run: Saved) -> str:
@@ -275,7 +294,7 @@ def _doubt(run: Saved, base: Saved) -> str:
     return ", within noise" if run.low <= base.high and base.low <= run.high else ""
 
 
-def _saved_flat(first: Mapping[tuple[Any, ...], Saved]) -> Iterator[Column]:
+def _saved_flat(first: _First) -> Iterator[Column]:
     """For machines: times in seconds."""
     yield _flat("network", lambda run: run.network)
     yield _flat("input", _input)

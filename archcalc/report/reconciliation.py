@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.analysis.tools import TOOLS
 from archcalc.report.columns import Column
 from archcalc.report.figures import rounded
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.table import Line, Table, title
+from archcalc.report.titles import title
 from archcalc.report.verdicts import Heading
 
 if TYPE_CHECKING:
@@ -41,16 +42,16 @@ class Record(NamedTuple):
     number: int
 
 
-def tables(found: Sequence[Reconciliation], layers: bool, format: str) -> list[Table]:  # noqa: A002
-    """A table a network, and one for its layers if asked for; for machines one line a number."""
-    if format in ("csv", "json"):
-        return [flat_table(found, layers)]
-    made = []
+def report(found: Sequence[Reconciliation], layers: bool = False) -> Report:
+    """A table a network, and one for its layers if asked for; for programs one line a number."""
+    return Report(lambda _: list(_tables(found, layers)), lambda: [flat_table(found, layers)])
+
+
+def _tables(found: Sequence[Reconciliation], layers: bool) -> Iterator[Table]:
     for one in found:
-        made.append(network_table(one))
+        yield network_table(one)
         if layers:
-            made.append(layer_table(one))
-    return made
+            yield layer_table(one)
 
 
 def network_table(found: Reconciliation) -> Table:

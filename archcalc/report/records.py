@@ -11,37 +11,35 @@ from archcalc.analysis.figures import FIGURES, SHARES
 from archcalc.analysis.receptive_field import AxisField, Unknown
 from archcalc.ops import spelled
 from archcalc.ops.base import axes
+from archcalc.report.titles import counting_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.rows import Row
-    from archcalc.report.table import Table
 
 SCHEMA_VERSION = 1
 MULT_ADDS = "multiply-accumulates of convolution and linear kinds, bias excluded"
 SAFE = 2**53  # larger integers are written as strings, for readers that have doubles only
 
 
-def document(table: Table) -> dict[str, Any]:
-    """The whole JSON object of a table: network, settings, conventions, layers, blocks, totals.
+def of_networks(analyses: Iterable[Analysis]) -> dict[str, Any]:
+    """The JSON object of a list of networks, each with its totals."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "networks": (_listed(analysis) for analysis in analyses),
+    }
 
-    A list of networks is an object with `networks`, each with its totals. Rows are iterators.
-    """
-    if table.total is None:
-        rows = [line.row for line in table.lines]
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "networks": (_listed(row.analysis) for row in rows),
-        }
-    analysis = table.total.analysis
+
+def of_analysis(analysis: Analysis, rows: Iterable[Row]) -> dict[str, Any]:
+    """The JSON object of a network with these rows; rows are iterators."""
     return {
         "schema_version": SCHEMA_VERSION,
         "network": network(analysis),
         "settings": {name: plain(value) for name, value in analysis.settings.items()},
         "conventions": conventions(analysis),
-        "layers": (record(row) for row in table.rows),
+        "layers": (record(row) for row in rows),
         "blocks": (record(row) for row in analysis.blocks),
         "totals": record(analysis.totals),
     }
@@ -73,8 +71,6 @@ def network(analysis: Analysis) -> dict[str, Any]:
 
 def conventions(analysis: Analysis) -> dict[str, Any]:
     """What the numbers mean."""
-    from archcalc.report.table import counting_of
-
     counting = counting_of(analysis)
     return {
         "batch": analysis.batch,

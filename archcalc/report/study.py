@@ -10,10 +10,12 @@ from archcalc.analysis.explain import explain
 from archcalc.analysis.figures import COMPARED
 from archcalc.errors import shown
 from archcalc.report import explanations, writers
+from archcalc.report.formats import FORMATS, function
 from archcalc.report.records import common_rank
-from archcalc.report.table import CONVENTION, listing, tabulate, title
+from archcalc.report.table import CONVENTION, listing, tabulate
+from archcalc.report.titles import title
 from archcalc.report.verdicts import cell_table
-from archcalc.report.writers import csv_pieces, escaped, markdown_lines
+from archcalc.report.writers import escaped, markdown_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +33,6 @@ LAYERS = (
 
 
 Verdicts = Mapping[str, Sequence["Verdict"]]  # of printed figures, by the network's name
-FORMATS = ("markdown", "csv")
 STEP = 200  # layers after which progress is told
 
 
@@ -60,19 +61,17 @@ def pieces(
     derivations: bool = True,
     seen: Callable[[float], object] = lambda done: None,
 ) -> Iterator[str]:
-    """The study in markdown, or as CSV: every layer of every network, one line each.
+    """The study as a text, or as records: every layer of every network, one line each.
 
-    `seen` gets the number of layers that are written, as it grows. CSV has neither verdicts nor
-    derivations.
+    `seen` gets the number of layers that are written, as it grows. Records have neither verdicts
+    nor derivations; their columns are those of the network with most axes.
     """
-    if format == "csv":
-        return to_csv(analyses, seen)
-    return to_markdown(analyses, verdicts or {}, derivations, seen)
-
-
-def to_csv(analyses: Sequence[Analysis], seen: Callable[[float], object]) -> Iterator[str]:
-    """Every layer of every network; the columns are those of the network with most axes."""
-    return csv_pieces(_records(analyses, _Progress(seen)))
+    form = FORMATS[format]
+    if form.study is None:
+        written = function(form.write)(_records(analyses, _Progress(seen)), ())
+    else:
+        written = function(form.study)(analyses, verdicts or {}, derivations, seen)
+    return written  # type: ignore[no-any-return]
 
 
 def _records(analyses: Sequence[Analysis], progress: _Progress) -> Iterator[dict[str, Any]]:
@@ -111,7 +110,7 @@ def _network(analysis: Analysis, verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield from writers.to_markdown(table._replace(title=""), exact=True)
     if verdicts:
         yield "\n### Printed figures\n\n"
-        printed = cell_table(analysis.label, verdicts, "markdown")
+        printed = cell_table(analysis.label, verdicts, None)
         yield from writers.to_markdown(printed._replace(title=""), exact=True)
 
 

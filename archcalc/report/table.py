@@ -1,4 +1,4 @@
-"""Table: which rows and columns are shown; the model all writers share.
+"""Tables of networks: which rows and columns are shown.
 
 Rows form the tree of the network: blocks head their layers, down to `depth`; `fold` merges norms
 and activations into the layer they follow; `sort` and `top` give the layers alone, ranked.
@@ -6,13 +6,12 @@ and activations into the layer they follow; `sort` and `top` give the layers alo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from archcalc import values, words
 from archcalc.analysis.receptive_field import AxisField, Unknown
 from archcalc.errors import ColumnError, SettingError, one_line, received
 from archcalc.graph import Node, Scope
-from archcalc.packages import imported
 from archcalc.report.columns import (
     COLUMNS,
     DEFAULT,
@@ -21,94 +20,18 @@ from archcalc.report.columns import (
     column,
     first_of,
 )
+from archcalc.report.model import Line, Table
+from archcalc.report.titles import counting_of, title
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archcalc.analysis import Analysis
-    from archcalc.analysis.counted import Counting
     from archcalc.analysis.rows import Row
     from archcalc.graph import DeclaredTable
     from archcalc.printed import Published
 
 FOLDED_ROLES = ("normalization", "activation")
-
-
-class Line(NamedTuple):
-    """A row as it is shown: its indentation, its shown name, whether it heads others.
-
-    `row` is a Row; other tables have rows of their own, with a name.
-    """
-
-    row: Any
-    level: int
-    name: str
-    heads: bool
-
-
-class Table(NamedTuple):
-    """The model that writers print: columns, lines, a total, a title and a caption.
-
-    `spare` are the keys of columns that a terminal leaves out where there is no room for all, the
-    first one first; columns that were asked for are not among them.
-    """
-
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
-    total: Row | None
-    title: str
-    caption: tuple[str, ...]
-    all_columns: bool  # no columns were asked for: machine formats carry every one
-    document: Mapping[str, Any] | None = None  # the JSON object, where it is no analysis
-    spare: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        from archcalc.report.writers import as_text
-
-        return as_text(self, "terminal")
-
-    def _repr_markdown_(self) -> str:
-        from archcalc.report.writers import as_text
-
-        return as_text(self, "markdown")
-
-    @property
-    def rows(self) -> list[Row]:
-        """The rows that add up: layers, and blocks that stand for theirs."""
-        return [line.row for line in self.lines if not line.heads]
-
-    def records(self, rank: int = 0) -> Iterator[dict[str, Any]]:
-        """A flat dict for each row that adds up, as in CSV; a network has year and title besides.
-
-        All have the same keys, for the largest number of spatial axes and at least for `rank`.
-        """
-        from archcalc.report.records import common_rank, flat
-
-        rank = max(rank, common_rank(row.analysis for row in self.rows))
-        for row in self.rows:
-            record = flat(row, rank)
-            if self.total is None:
-                more = {key: one.get(row) for key, one in NETWORK_COLUMNS.items()}
-                record = {"name": record.pop("name"), **more, **record}
-            yield record
-
-    @property
-    def heads(self) -> list[str]:
-        """How programs find the columns: by key, or by heading where several have one key."""
-        columns = dict.fromkeys((column.key, column.heading) for column in self.columns)
-        keys = [key for key, _ in columns]
-        return [one.heading if keys.count(one.key) > 1 else one.key for one in self.columns]
-
-    def to_pandas(self) -> Any:
-        """A DataFrame with a row for each layer, and the columns asked for or all of the CSV.
-
-        Raises PackageError where pandas is not installed.
-        """
-        pandas = imported("pandas", "to_pandas")
-        if self.all_columns:
-            return pandas.DataFrame(list(self.records()))
-        cells = [[column.get(row) for column in self.columns] for row in self.rows]
-        return pandas.DataFrame(cells, columns=self.heads)
 
 
 def tabulate(  # noqa: PLR0913 - options, by name
@@ -351,23 +274,6 @@ def _ranked(lines: list[Line], key: Any, top: int | None) -> tuple[list[Line], l
 
 
 # Title and caption.
-
-
-def title(analysis: Analysis) -> str:
-    """The network's title with its settings that differ from their defaults, and the input."""
-    from archcalc.ops import spelled
-
-    about = analysis.about
-    changed = f" ({', '.join(about.changed)})" if about.changed else ""
-    shape = spelled(analysis.graph.input.facts.outputs[0])
-    counting = counting_of(analysis)
-    by = f", counted as by {counting.by}" if counting else ""
-    return one_line(f"{about.title}{changed}, input {shape}{by}")
-
-
-def counting_of(analysis: Analysis) -> Counting | None:
-    """By whose way of counting its Mult-Adds and params are, where that is not archcalc's."""
-    return getattr(analysis, "counting", None)
 
 
 CONVENTION = "Mult-Adds: multiply-accumulates of convolutions and linears, bias excluded ({batch})."

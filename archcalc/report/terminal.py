@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from archcalc.report.fitting import Block, Need
-    from archcalc.report.table import Line, Table
+    from archcalc.report.model import Line, Table
 
 PLAIN_WIDTH = 80  # columns where there is no terminal
 LEAST_WIDTH = 20
@@ -82,6 +82,12 @@ def text_width(stream: TextIO | None = None) -> int:
     else:
         width = PLAIN_WIDTH
     return max(LEAST_WIDTH, width)
+
+
+def pieces(table: Table, exact: bool) -> Iterator[str]:
+    """The terminal's layout without its styles."""
+    for line in layout(table, None, exact):
+        yield "".join(text for text, _ in line).rstrip() + "\n"
 
 
 def layout(

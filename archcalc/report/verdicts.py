@@ -12,8 +12,8 @@ from archcalc.errors import SettingError, did_you_mean, one_line, received
 from archcalc.printed import CONVENTIONS
 from archcalc.report.columns import Column
 from archcalc.report.figures import percent, rounded
+from archcalc.report.model import Line, Report, Table
 from archcalc.report.records import SCHEMA_VERSION, plain
-from archcalc.report.table import Line, Table
 from archcalc.report.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -66,32 +66,29 @@ def _near(text: str, sources: Sequence[str]) -> str | None:
     return near or f"there are {'; '.join(papers[:5])}{more}"
 
 
-def tables(
-    found: dict[str, list[Verdict]],
-    every: bool,
-    format: str,  # noqa: A002
-    differs: bool = False,
-    width: int = 80,
-) -> list[Table]:
-    """A table a network, or one in numbers for all; for machines one line a figure.
+def report(found: dict[str, list[Verdict]], every: bool = False, differs: bool = False) -> Report:
+    """A table a network, or one in numbers for all; for programs one line a figure.
 
     `differs` leaves out figures that are reproduced or quoted, unless their entry has a problem;
-    of all networks it shows these figures above the numbers. `width` is that of the terminal.
+    of all networks it shows these figures above the numbers.
     """
-    if format in ("csv", "json"):
+
+    def tables(width: int | None) -> list[Table]:
+        if not every:
+            return [cell_table(name, some, width, differs) for name, some in found.items()]
+        picked = _differing if differs else _problematic
+        chosen = [
+            cell_table(name, some if differs else picked(some), width, differs)
+            for name, some in found.items()
+            if picked(some)
+        ]
+        return [*chosen, summary(found)]
+
+    def records() -> list[Table]:
         flat = [one for verdicts in found.values() for one in verdicts]
         return [flat_table(_differing(flat) if differs else flat)]
-    if not every:
-        return [
-            cell_table(name, verdicts, format, width, differs) for name, verdicts in found.items()
-        ]
-    picked = _differing if differs else _problematic
-    some = [
-        cell_table(name, verdicts if differs else picked(verdicts), format, width, differs)
-        for name, verdicts in found.items()
-        if picked(verdicts)
-    ]
-    return [*some, summary(found)]
+
+    return Report(tables, records)
 
 
 def _differing(verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -105,21 +102,19 @@ def _problematic(verdicts: Iterable[Verdict]) -> list[Verdict]:
 def cell_table(
     name: str,
     verdicts: Sequence[Verdict],
-    format: str = "terminal",  # noqa: A002
-    width: int = 80,
+    width: int | None = 80,
     differs: bool = False,
 ) -> Table:
     """Every printed figure with what is computed and the verdict, below where it is printed.
 
-    A reason stands in a column of its own; on a terminal of `width` cells below its figure if two
-    lines hold it, else in a numbered note below the table, as is a reason of two lines that several
+    A reason stands in a column of its own; in a `width` in cells, below its figure if two lines
+    hold it, else in a numbered note below the table, as is a reason of two lines that several
     figures have. `differs` shows differing figures alone.
     """
     shown_verdicts = _differing(verdicts) if differs else verdicts
     reasons = Counter(one.why for one in shown_verdicts if one.why)
-    on_terminal = format == "terminal"
-    below = {why for why, count in reasons.items() if on_terminal and _fits(why, count, width)}
-    apart = [why for why in reasons if on_terminal and why not in below]
+    below = {why for why, count in reasons.items() if width and _fits(why, count, width)}
+    apart = [why for why in reasons if width and why not in below]
     numbers = {why: i for i, why in enumerate(apart, 1)}
     columns = [
         _column("name", "Of", "text", lambda one: one.name)._replace(fit="wrap"),
@@ -128,7 +123,7 @@ def cell_table(
         _column("computed", "Computed", "label", lambda one: shown(one.computed, one.printed)),
         _column("verdict", "Verdict", "text", lambda one: _verdict(one, numbers)),
     ]
-    if reasons and not on_terminal:
+    if reasons and not width:
         columns.append(_column("why", "Why", "text", lambda one: one.why))
     said = [f"{one.source}: {one.note}" for one in shown_verdicts if one.note]
     said += [f"[{number}] {why}" for why, number in numbers.items()]

@@ -2,71 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from archcalc import words
-from archcalc.errors import OutputError, did_you_mean, one_line, printable, received
+from archcalc.errors import one_line, printable
 from archcalc.report.figures import figure, unbroken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from archcalc.report.columns import Column
-    from archcalc.report.table import Line, Table
-
-SUFFIXES = {
-    ".md": "markdown", ".markdown": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex",
-    ".txt": "terminal",
-}  # fmt: skip
-
-
-def as_text(table: Table, format: str, exact: bool = False) -> str:  # noqa: A002
-    """A table in one of the formats, as text that ends with a newline."""
-    return "".join(pieces(table, format, exact))
-
-
-def pieces(table: Table, format: str, exact: bool = False) -> Iterator[str]:  # noqa: A002
-    """The same text piece by piece, so that a long table never stands in memory whole."""
-    return FORMATS[format](table, exact)
-
-
-def format_of(path: str, formats: Sequence[str]) -> str:
-    """The format a file's suffix means; raises OutputError where it means none of these."""
-    suffix = os.path.splitext(path)[1].lower()
-    found = SUFFIXES.get(suffix)
-    if found in formats:
-        return str(found)
-    known = [known for known, name in SUFFIXES.items() if name in formats]
-    raise OutputError(
-        f"{path}: expected a file name that ends in {', '.join(known)}, "
-        f"received {received(suffix) if suffix else 'a name without a suffix'}",
-        hint=_of_suffix(suffix, known),
-    )
-
-
-def _of_suffix(suffix: str, known: Sequence[str]) -> str | None:
-    """What to write in place of a suffix; nothing is near to none."""
-    said = words.said("FORMATS", suffix.removeprefix("."), ())
-    return said or (did_you_mean(suffix, known) if suffix else None)
-
-
-# Formats.
-
-
-def to_terminal(table: Table, exact: bool) -> Iterator[str]:
-    """The terminal's layout without its styles."""
-    from archcalc.report.terminal import layout
-
-    for line in layout(table, None, exact):
-        yield "".join(text for text, _ in line).rstrip() + "\n"
-
-
-def to_json(table: Table, exact: bool) -> Iterator[str]:
-    """The whole analysis as one JSON object, or what the table has in its place."""
-    from archcalc.report.records import document
-
-    return json_pieces(document(table) if table.document is None else table.document)
+    from archcalc.report.model import Line, Table
 
 
 def json_pieces(value: Mapping[str, Any]) -> Iterator[str]:
@@ -95,17 +40,6 @@ def json_pieces(value: Mapping[str, Any]) -> Iterator[str]:
             start = ","
         yield "[]" if start == "[" else "\n  ]"
     yield "\n}\n"
-
-
-def to_csv(table: Table, exact: bool) -> Iterator[str]:
-    """Every column and exact figures, or the columns that were asked for."""
-    if table.all_columns:
-        return csv_pieces(table.records())
-    records = (
-        {head: one.get(row) for head, one in zip(table.heads, table.columns, strict=True)}
-        for row in table.rows
-    )
-    return csv_pieces(records, table.heads)
 
 
 def csv_pieces(records: Iterable[Mapping[str, Any]], columns: Iterable[str] = ()) -> Iterator[str]:
@@ -176,13 +110,6 @@ def _markdown_name(line: Line | None) -> str:
     return f"**{name}**" if line.heads else name
 
 
-def to_latex(table: Table, exact: bool) -> Iterator[str]:
-    """Booktabs tables as wide as an article's text, the title above, the conventions below."""
-    from archcalc.report.latex import pieces as of_latex
-
-    return of_latex(table, exact)
-
-
 _LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -220,12 +147,3 @@ def text_rows(
 def _figure(column: Column, row: Any, exact: bool) -> str:
     """A cell's text, which keeps a figure and its unit on one line."""
     return unbroken(figure(column, column.get(row), exact))
-
-
-FORMATS: dict[str, Callable[[Table, bool], Iterator[str]]] = {
-    "terminal": to_terminal,
-    "markdown": to_markdown,
-    "csv": to_csv,
-    "json": to_json,
-    "latex": to_latex,
-}
