@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from zoo import REPEATED
 
+from archcalc import analyze
 from archcalc.errors import SpecError
 from archcalc.spec import library
 from archcalc.spec.expansion import _Expansion, expand
@@ -112,6 +114,16 @@ def test_good_specs_are_as_if_expanded(path: Path) -> None:
 def test_all_networks_are_as_if_expanded() -> None:
     for spec in library.networks():
         assert told(expand(spec)) == told(expanded_whole(spec)), spec.network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_repeated_network_has_the_layers_of_the_shorter_one(name: str) -> None:
+    deep, short = (
+        {(repr(node.op), node.facts.inputs) for node in analyze(network).graph.layers}
+        for network in (name, REPEATED[name])
+    )
+    assert deep == short
 
 
 def test_names_may_not_grow_too_long_in_a_copy() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from random_specs import WIDE, draw_spec
 from test_receptive_field import Grower
-from zoo import NETWORKS, SAMPLED, with_slow
+from zoo import NETWORKS, REPEATED, SAMPLED, with_slow
 
 from archcalc import analyze
 from archcalc.analysis import Analysis
@@ -667,6 +667,7 @@ def check_tex(text: str) -> None:
     [
         pytest.param(one, marks=[pytest.mark.slow] * (one in NETWORKS and one not in SAMPLED))
         for one in ANALYSES
+        if one not in REPEATED
     ],
 )
 def test_latex_is_balanced(name: str) -> None:

@@ -19,6 +19,7 @@ import torch
 from command import bad, good
 from random_specs import OF_VECTORS, PLAIN, Drawer, Limits, draw_spec
 from view_graphs import draw_views
+from zoo import NETWORKS, REPEATED
 
 import archcalc
 from archcalc.analysis.memory import OPTIMIZERS, SHOWN
@@ -508,7 +509,7 @@ def test_autograd_would_save_as_much(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", archcalc.networks())
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in REPEATED])
 def test_autograd_would_save_as_much_of_every_network(name: str) -> None:
     check_on_meta(name)
 
