@@ -11,6 +11,7 @@ REQUIREMENTS = {
     "torch": "archcalc[torch]",
     "fvcore": "archcalc[torch]",
     "thop": "archcalc[torch]",
+    "numpy": "archcalc[sweep]",
     "pandas": "archcalc[pandas]",
     "onnx": "archcalc[onnx]",
     "onnxscript": "archcalc[onnx]",

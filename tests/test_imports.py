@@ -68,6 +68,7 @@ COMMANDS = [
 def test_commands_import_nothing_heavy(arguments: list[str]) -> None:
     modules = imported_by(*arguments)
     assert not modules & HEAVY
+    assert not rooms(modules, "archcalc.sweep")
     assert "archcalc.analysis.analysis" in modules or arguments[0] in ("show", "schema")
 
 

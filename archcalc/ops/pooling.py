@@ -77,8 +77,10 @@ class _Pool(Weightless):
         A dilated one still may, where all its elements step over a small input; its maximum is
         then minus infinity, in PyTorch, too.
         """
+        if self.padding == "same_tf":
+            return
         for slide, window in zip(*slid(self, sizes), strict=True):
-            if max(window.before, window.after) > slide.kernel // 2 and slide.padding != "same_tf":
+            if any(side > slide.kernel // 2 for side in (window.before, window.after)):
                 raise LayerError(
                     f"expected at most half the kernel {slide.kernel}, "
                     f"received {max(window.before, window.after)}",
