@@ -152,7 +152,8 @@ class Cell(NamedTuple):
 
     `network` is the request it holds for (`mobilenet@alpha=0.5`). `shared` are the conventions of
     its table or column, `own` those of this cell; `why` says why it differs from what is computed,
-    or why it counts differently from the rest of its column.
+    or why it counts differently from the rest of its column; `misprint` what is misprinted around a
+    figure that is right.
     """
 
     network: str
@@ -162,6 +163,7 @@ class Cell(NamedTuple):
     shared: tuple[str, ...]
     own: tuple[str, ...]
     why: str
+    misprint: str
     place: Place
 
     @property
@@ -187,23 +189,54 @@ class Published(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure that a claim names: of a network, or of a layer or block of it."""
+    """A figure that a claim names: of a network, or of a layer or block of it.
+
+    Where `layer` is a pattern (`conv*`, or `kind=conv`) it is the list of what its layers have. An
+    accuracy is the one that `source` prints (with this `protocol`, if it is given).
+    """
 
     network: str
     layer: str
     figure: str
     place: Place
+    source: str = ""
+    protocol: str = ""
+
+    @property
+    def is_of_layers(self) -> bool:
+        """Whether it is a list: of each layer that its pattern matches."""
+        return any(sign in self.layer for sign in "*?=")
+
+
+class Quotation(NamedTuple):
+    """A figure that a claim takes from a source, for it can't be computed."""
+
+    printed: Printed
+    source: str
+    place: Place
 
 
 class Claim(NamedTuple):
-    """A relation that is printed: a function of figures, and the value it has in print."""
+    """A relation that is printed: a function of figures, and the value it has in print.
+
+    `of` is the network that it is about, where no figure of a network is in it.
+    """
 
     source: str
     url: str
     says: str
-    where: dict[str, Figure]
+    of: str
+    where: dict[str, Figure | Quotation]
     relation: Callable[[dict[str, Any]], Any]
     printed: Printed
     conventions: tuple[str, ...]
     why: str
+    misprint: str
     place: Place
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The letters that stand for figures of networks."""
+        return {
+            letter: figure for letter, figure in self.where.items() if isinstance(figure, Figure)
+        }

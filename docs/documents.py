@@ -24,8 +24,8 @@ from archcalc import api
 from archcalc.analysis.explain import explain
 from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
 from archcalc.analysis.published import verdicts as judged
-from archcalc.errors import ArchcalcError
-from archcalc.printed import CONVENTIONS, QUOTED
+from archcalc.errors import ArchcalcError, Place
+from archcalc.printed import CONVENTIONS, QUOTED, Figure, Quotation
 from archcalc.report import explanations
 from archcalc.report.figures import percent, rounded
 from archcalc.report.verdicts import shown
@@ -84,11 +84,16 @@ OF_PATHS = frozenset({
 
 
 class Passage(NamedTuple):
-    """A sentence or table of a document, and the verdicts on it that no earlier one has."""
+    """A sentence or table of a document, with its verdicts.
+
+    `verdicts` are those that no earlier passage has, `earlier` those of other sections, with the
+    section where each stands.
+    """
 
     section: str
     begins: str
     verdicts: list[Verdict]
+    earlier: list[tuple[Verdict, str]]
 
 
 def pages() -> dict[str, str]:
@@ -129,18 +134,20 @@ def of_document(number: str) -> list[Verdict]:
 
 def passages(document: ledger.Ledger) -> Iterator[Passage]:
     """The document's passages in its order; what no line of the ledger names comes last."""
-    done: set[int] = set()
+    done: dict[int, str] = {}  # the section where a verdict stands
     for line in document.lines:
         named = [verdict for claim in line.claims for verdict in ledger.judged(document, claim)]
+        named = list({id(one): one for one in named}.values())
+        sections = [(one, done.get(id(one), line.section)) for one in named]
+        earlier = [(one, section) for one, section in sections if section != line.section]
         new = [one for one in named if id(one) not in done]
-        new = list({id(one): one for one in new}.values())
-        done |= {id(one) for one in new}
-        if new:
-            yield Passage(line.section, line.begins, new)
+        done |= {id(one): line.section for one in new}
+        if new or earlier:
+            yield Passage(line.section, line.begins, new, earlier)
     left = [one for one in of_document(document.document) if id(one) not in done]
     left.sort(key=lambda one: _section_key(_section(one)))
     for section, verdicts in groupby(left, _section):
-        yield Passage(section, "", list(verdicts))
+        yield Passage(section, "", list(verdicts), [])
 
 
 def _section(verdict: Verdict) -> str:
@@ -225,19 +232,21 @@ def _lacking(document: ledger.Ledger) -> Iterator[str]:
 
 def _errors(ordered: Sequence[Passage]) -> Iterator[str]:
     """What differs, at a glance."""
-    rows = [
-        (passage.section, verdict)
-        for passage in ordered
-        for verdict in passage.verdicts
-        if verdict.kind == DIFFERS
-    ]
-    if not rows:
+    sections: dict[int, list[str]] = {}
+    differing: dict[int, Verdict] = {}
+    for passage in ordered:
+        for verdict in (*passage.verdicts, *(one for one, _ in passage.earlier)):
+            if verdict.kind == DIFFERS:
+                differing[id(verdict)] = verdict
+                sections.setdefault(id(verdict), []).append(passage.section)
+    if not differing:
         return
     yield "## What differs"
     yield ""
     yield "| Section | The document | Printed | Computed | Why |"
     yield "| :--- | :--- | ---: | ---: | :--- |"
-    for section, one in rows:
+    for number, one in differing.items():
+        section = ", ".join(dict.fromkeys(sections[number]))
         printed = "" if one.printed == "true" else one.printed
         value = "it is not so" if not printed else shown(one.computed, one.printed)
         texts = (section, subject(one), printed, value, one.why)
@@ -261,6 +270,23 @@ def _passage(passage: Passage, told: set[str]) -> Iterator[str]:
         yield from _items(one for one in passage.verdicts if one.is_claim)
     else:
         yield from _items(passage.verdicts)
+    yield from _again(passage.earlier)
+
+
+def _again(earlier: Sequence[tuple[Verdict, str]]) -> Iterator[str]:
+    """What the sentence says as an earlier one does, with where that stands in full."""
+    figures = [(one, section) for one, section in earlier if not one.is_claim]
+    if figures:
+        kinds = Counter(SAID[one.kind] for one, _ in figures)
+        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        where = ", ".join(dict.fromkeys(section for _, section in figures))
+        yield f"- Figures as above in section {where}: {counts}."
+    for one, section in earlier:
+        if not one.is_claim:
+            continue
+        figure = "" if one.printed == "true" else f": {escaped(one.printed)}"
+        judgement = _first_up(_judgement(one))
+        yield f"- {escaped(subject(one))}{figure}. **{judgement}**, as in section {section} above."
 
 
 def subject(verdict: Verdict) -> str:
@@ -292,6 +318,8 @@ def _item(one: Verdict) -> Iterator[str]:
     yield f"{escaped(subject(one))}{figure}{protocol}. **{_first_up(_judgement(one))}.**"
     if one.why:
         yield f"Why: {escaped(one.why)}."
+    if one.misprint:
+        yield f"Misprint: {escaped(one.misprint)}."
     for word in one.conventions:
         yield f"{word}: {CONVENTIONS[word]}."
     for equation in equations(one):
@@ -307,14 +335,15 @@ def _first_up(text: str) -> str:
 
 def _table(cells: Sequence[Verdict]) -> Iterator[str]:
     """Many figures of one passage, a row each."""
-    with_reasons = any(one.why for one in cells)
+    with_reasons = any(one.why or one.misprint for one in cells)
     more = " Why |" if with_reasons else ""
     yield f"| Of | Figure | Printed | Verdict | Equation |{more}"
     yield f"| :--- | :--- | ---: | :--- | :--- |{' :--- |' * with_reasons}"
     for one in cells:
         texts = [one.name, one.figure, one.printed, _judgement(one)]
         row = [*map(escaped, texts), "; ".join(f"`{text}`" for text in equations(one))]
-        row += [escaped(one.why)] * with_reasons
+        misprint = f"misprint: {one.misprint}" if one.misprint else ""
+        row += [escaped(one.why or misprint)] * with_reasons
         yield f"| {' | '.join(row)} |"
     yield ""
     for word in dict.fromkeys(word for one in cells for word in one.conventions):
@@ -332,8 +361,8 @@ def commands(verdict: Verdict) -> list[str]:
         figures = list(_figures(verdict).values())
     else:
         figures = [_Named(verdict.network, verdict.layer, verdict.figure)]
-    lines = dict.fromkeys(_command(*one) for one in figures if one.figure not in QUOTED)
-    if not lines or any(one.figure in QUOTED for one in figures):
+    lines = dict.fromkeys(_command(*one) for one in figures if one.is_computed)
+    if not lines or not all(one.is_computed for one in figures):
         name = verdict.network.partition(",")[0] or ledger_name(verdict)
         lines[f'archcalc reproduce {shlex.quote(name)} --source "{verdict.source}"'] = None
     return list(lines)
@@ -352,6 +381,8 @@ def ledger_name(verdict: Verdict) -> str:
 
 def _command(network: str, layer: str, figure: str) -> str:
     name = shlex.quote(network)
+    if Figure(network, layer, figure, Place("", 0, 0)).is_of_layers:
+        return f"archcalc table {name} --columns name,kind,{figure}"
     if figure in OF_PATHS:
         return f"archcalc paths {name}"
     if figure == "weight_layers":
@@ -433,9 +464,15 @@ class Heard(NamedTuple):
 
 
 class _Named(NamedTuple):
+    """A figure of a network or layer; one that is quoted has its source in place of these."""
+
     network: str
     layer: str
     figure: str
+
+    @property
+    def is_computed(self) -> bool:
+        return bool(self.figure) and self.figure not in QUOTED
 
 
 @cache
@@ -462,19 +499,18 @@ def _heard(claim: Claim, resolve: Callable[[str], Any], tables: Any) -> Heard:
 
     [verdict] = judged((), [claim._replace(relation=relation)], resolve, tables)
     numbers = next((numbers for value, numbers in told if value == verdict.computed), {})
-    labels = {letter: resolve(figure.network).label for letter, figure in claim.where.items()}
+    labels = {letter: resolve(figure.network).label for letter, figure in claim.figures.items()}
     return Heard(claim, labels, numbers)
 
 
 def _figures(verdict: Verdict) -> dict[str, _Named]:
-    """The figures that a claim compares; a letter without a part in it only names its network."""
+    """The figures that a claim compares, by letter."""
     one = heard()[verdict.place]
-    relation: Any = one.claim.relation
-    used = re.findall(r"[A-Za-z_]\w*", _text(relation.term))
     return {
-        letter: _Named(one.labels[letter], figure.layer, figure.figure)
+        letter: _Named(f"the figure of {figure.source}", "", "")
+        if isinstance(figure, Quotation)
+        else _Named(one.labels[letter], figure.layer, figure.figure)
         for letter, figure in one.claim.where.items()
-        if letter in used
     }
 
 
@@ -496,7 +532,7 @@ def _of_claim(verdict: Verdict) -> list[str]:
         return ["; ".join(lines)]
     put_in = re.sub(
         r"[A-Za-z_]\w*",
-        lambda word: _number(one.numbers[word[0]], "") if word[0] in one.numbers else word[0],
+        lambda word: _put_in(one.numbers.get(word[0]), word[0]),
         text,
     )
     value = shown(verdict.computed)
@@ -504,13 +540,22 @@ def _of_claim(verdict: Verdict) -> list[str]:
     return ["; ".join(lines), whole if len(whole) <= 3 * LONG else f"{text} = {value}"]
 
 
+def _put_in(value: Any, word: str) -> str:
+    """What stands in a relation for a letter; other words stay."""
+    if isinstance(value, list):
+        return _figure(value, "")
+    return word if value is None else _number(value, "")
+
+
 def _text(term: Any) -> str:
     """The relation as it is written; empty where it is no expression."""
     return str(term.expression.text) if term.expression is not None else ""
 
 
-def _figure(value: Fraction | int, figure: str) -> str:
-    """A figure's number, accuracies in percent."""
+def _figure(value: Any, figure: str) -> str:
+    """A figure's number, or those of several layers, accuracies in percent."""
+    if isinstance(value, list):
+        return f"[{', '.join(_number(one) for one in value)}]"
     return percent(float(value), ".4g") if figure in QUOTED else _number(value)
 
 

@@ -68,11 +68,12 @@ def test_a_claim_is_shown_with_its_numbers():
     ]
 
 
-def test_figures_that_a_relation_does_without_are_left_out():
-    """1.2 million images are a number of the text: no network derives it."""
+def test_quoted_figures_have_their_source():
+    """1.2 million images are a number of the paper: no network derives it."""
     verdicts = documents.of_document("003")
     [verdict] = [one for one in verdicts if one.figure.startswith("1.2 million images")]
-    assert documents.equations(verdict) == []
+    source = "the figure of Krizhevsky et al. 2012, section 2"
+    assert documents.equations(verdict) == [f"i = {source} = 1,200,000"]
     assert [line.split()[:3] for line in documents.commands(verdict)] == [
         ["archcalc", "reproduce", "alexnet"]
     ]

@@ -349,6 +349,75 @@ def test_claims(spec: Path) -> None:
     assert not any(verdict.problem for verdict in found)
 
 
+def test_claims_about_all_layers(spec: Path) -> None:
+    """Figures of the layers that a pattern or a kind names, in the network's order."""
+    entries = """claims:
+  - {source: a, where: {k: small C* kernel}, is: min(k) == 5 and max(k) == 5, printed: true}
+  - {source: b, where: {k: small kind=conv in_channels}, is: "k == [1, 6]", printed: true}
+  - {source: c, where: {s: small kind=maxpool stride}, is: sum(s) / len(s), printed: 2}
+  - {source: d, where: {g: small C? groups, o: small C? channels}, is: max(g) + sum(o), printed: 23}
+"""
+    found = judged(spec, entries)
+    assert [verdict.kind for verdict in found] == [MATCH] * 4
+
+
+def test_figures_of_layers(spec: Path) -> None:
+    entries = """published:
+  - {source: a, layers: {C3: {kernel: 5x5, stride: 1, in_channels: 6, groups: 1}}}
+"""
+    found = judged(spec, entries)
+    assert [(verdict.kind, verdict.computed) for verdict in found] == [
+        (MATCH, (5, 5)), (MATCH, 1), (MATCH, 6), (MATCH, 1),
+    ]  # fmt: skip
+
+
+def test_figures_that_are_quoted_for_a_claim(spec: Path) -> None:
+    """Of another source, told apart by its protocol, or as that prints it."""
+    entries = """published:
+  - {source: A paper, protocol: one crop, network: {top1_error: 27.9%}}
+  - {source: A paper, protocol: ten crops, network: {top1_error: 26.1%}}
+claims:
+  - source: notes
+    where:
+      a: {figure: small top1_error, source: A paper, protocol: one crop}
+      b: {figure: small top1_error, source: A paper, protocol: ten crops}
+    is: a - b
+    printed: 1.8%
+  - source: notes
+    of: small
+    where: {n: {quoted: 1.2 million, source: "A paper, section 2"}}
+    is: n
+    printed: "12,000"
+    why: the paper has more
+"""
+    *_, crops, images = judged(spec, entries)
+    assert (crops.kind, crops.network, crops.problem) == (MATCH, "small", "")
+    assert (images.kind, images.network, images.computed) == (DIFFERS, "small", 1_200_000)
+    with pytest.raises(SpecError, match="expected one top1_error of small printed in A paper, rec"):
+        judged(spec, entries.replace(", protocol: one crop}\n      b", "}\n      b"))
+
+
+def test_a_misprint_is_of_what_is_right(spec: Path) -> None:
+    entries = """published:
+  - source: a
+    layers:
+      C1: {params: {printed: 156, misprint: it is called C2}}
+      C3: {params: {printed: 2417, misprint: it is called C2}}
+claims:
+  - {source: b, where: {p: small C1 params}, is: p, printed: 156, misprint: a lost word}
+  - {source: b, where: {p: small C1 params}, is: p, printed: 156, misprint: 1 + 1 = 3}
+"""
+    found = judged(spec, entries)
+    assert [(verdict.misprint, verdict.problem) for verdict in found] == [
+        ("it is called C2", ""),
+        ("it is called C2", "differs without a reason"),
+        ("a lost word", ""),
+        ("1 + 1 = 3", "arithmetic that is false: 1 + 1 = 3"),
+    ]
+    ran = CliRunner().invoke(app, ["reproduce", str(spec)])
+    assert "misprint: it is called C2" in ran.stdout
+
+
 ACCURACIES = """published:
   - source: A paper, Table 1
     network: {top1_error: 27.9%}
@@ -414,8 +483,18 @@ def test_accuracies_that_are_not_one(spec: Path, source: str, count: int) -> Non
             "published: [{source: a, convention: rounded, network: {params: 3}}]", (12, 37),
             "expected a convention, received 'rounded'; did you mean rounded-up or truncated?",
         ),
-        ("claims: [{source: a, printed: 3}]", (12, 10), "a claim: expected 'is', received none"),
-        ("claims: [{source: a, is: 3}]", (12, 10), "a claim: expected 'printed', received none"),
+        (
+            "claims: [{source: a, of: small, where: {}, printed: 3}]", (12, 10),
+            "a claim: expected 'is', received none",
+        ),
+        (
+            "claims: [{source: a, of: small, where: {}, is: 3}]", (12, 10),
+            "a claim: expected 'printed', received none",
+        ),
+        (
+            "claims: [{source: a, of: small, is: 3, printed: 3}]", (12, 10),
+            "a claim: expected 'where', received none",
+        ),
         (
             "claims: [{source: a, where: {a: params}, is: a, printed: 3}]", (12, 33),
             "expected a network, a layer if there is one, and a figure, received 'params'",
@@ -429,24 +508,60 @@ def test_accuracies_that_are_not_one(spec: Path, source: str, count: int) -> Non
             "expected a name defined here, received 'b'",
         ),
         (
-            "claims: [{source: a, is: '[1, 2]', printed: 3}]", (12, 26),
+            "claims: [{source: a, of: small, where: {}, is: '[1, 2]', printed: 3}]", (12, 48),
             "is: expected a number, as is printed, received '[1, 2]'",
         ),
         (
-            "claims: [{source: a, is: [1, 2], printed: 3}]", (12, 26),
+            "claims: [{source: a, of: small, where: {}, is: [1, 2], printed: 3}]", (12, 48),
             "expected is: a number, or true or false, received a list",
         ),
         (
-            "claims: [{source: a, is: 3, printed: 3x3}]", (12, 38),
+            "claims: [{source: a, where: {a: small params}, is: a, printed: 3x3}]", (12, 64),
             "expected a number, true or false: the value of a claim is no size, received '3x3'",
         ),
         (
-            "claims: [{source: a, is: 3, printed: 9..3}]", (12, 38),
+            "claims: [{source: a, where: {a: small params}, is: a, printed: 9..3}]", (12, 64),
             "expected a figure as printed, such as 569M, 55%, 112x112x64 or 1/8, received '9..3'",
         ),
         (
             "published: [{source: a, layers: {'': {params: 3}}}]", (12, 34),
             "layers: expected a name, received none",
+        ),
+        (
+            "claims: [{source: a, where: {}, is: 3, printed: 3}]", (12, 10),
+            "a claim without a figure of a network: expected 'of' with its network, received none",
+        ),
+        (
+            "claims: [{source: a, where: {a: small params}, is: 2012 == 2015, printed: true}]",
+            (12, 52), "is: expected a relation of the letters in 'where', received one without",
+        ),
+        (
+            "claims: [{source: a, where: {a: small params, b: small depth}, is: a, printed: 3}]",
+            (12, 68), "is: expected a relation of all letters in 'where', received one without b",
+        ),
+        (
+            "claims: [{source: a, where: {a: small C1 top1}, is: a, printed: 3}]", (12, 33),
+            "expected top1 of a network, which no layer has, received 'small C1 top1'",
+        ),
+        (
+            "claims: [{source: a, of: small, where: {a: {quoted: 3}}, is: a, printed: 3}]",
+            (12, 44), "a quoted figure: expected 'source', received none",
+        ),
+        (
+            ("claims: [{source: a, of: small, where: {a: {quoted: 3x3, source: b}}, is: a, "
+            "printed: 3}]"), (12, 53), "expected a number, received '3x3'",
+        ),
+        (
+            ("claims: [{source: a, where: {a: {figure: small params, source: b}}, is: a, "
+            "printed: 3}]"), (12, 42), "expected an accuracy, which a source prints, received",
+        ),
+        (
+            "claims: [{source: a, where: {a: {figure: small top1}}, is: a, printed: 3}]",
+            (12, 33), "expected 'figure' and 'source', or 'quoted' and 'source'",
+        ),
+        (
+            ("claims: [{source: a, where: {a: small params}, is: a, printed: 3, why: b, "
+            "misprint: c}]"), (12, 75), "expected 'why' of a figure that differs or 'misprint'",
         ),
     ],
 )  # fmt: skip
@@ -514,6 +629,17 @@ def test_entries_that_say_nothing(entries: str, place: tuple[int, int], message:
             "claims: [{source: a, where: {b: vgg16 conv9 params}, is: b, printed: 3}]",
             "small.yaml:12:33: expected a layer of vgg16, received 'conv9'",
         ),
+        (
+            "claims: [{source: a, where: {k: small D* kernel}, is: max(k), printed: 3}]",
+            (
+                "small.yaml:12:33: expected layers of small, by a pattern (conv*) or a kind "
+                "(kind=conv), received 'D*', which matches none"
+            ),
+        ),
+        (
+            "claims: [{source: a, where: {k: small * kernel}, is: max(k), printed: 3}]",
+            "small.yaml:12:33: kernel of norm: expected one number, received none",
+        ),
     ],
 )
 def test_entries_about_what_is_not_there(spec: Path, entries: str, message: str) -> None:
@@ -553,7 +679,7 @@ def test_tables_are_read_only_where_they_are_asked_for() -> None:
     assert library.parse(wrong, "small.yaml").published == ()
     with pytest.raises(SpecErrors) as caught:
         library.parse(wrong, "small.yaml", printed=True)
-    assert len(caught.value.errors) == 4
+    assert len(caught.value.errors) == 5
 
 
 @pytest.mark.parametrize(

@@ -187,8 +187,9 @@ def _published(figures: Iterable[Figure]) -> Iterator[str]:
 # What `published:` may name and is computed; analysis/published.py computes them.
 PUBLISHED = (
     "input", "output", "channels", *_published((*COUNTS, *ALONG_PATHS)), "weight_layers",
-    "receptive_field", "rf_stride", "rf_start", *_published(TENSORS), "paths", "bodies", "path_low",
-    "path_high", "path_mean", "expected_bodies", "expected_depth", "expected_mult_adds",
+    "receptive_field", "rf_stride", "rf_start", *_published(TENSORS), "in_channels",
+    "kernel", "stride", "groups", "paths", "bodies", "path_low", "path_high", "path_mean",
+    "expected_bodies", "expected_depth", "expected_mult_adds",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ difference without a reason is a problem, and so is a reason for a difference th
 from __future__ import annotations
 
 import math
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -24,7 +25,7 @@ from archcalc.analysis.conventions import (
 )
 from archcalc.analysis.figures import FIGURES
 from archcalc.errors import ArchcalcError, SpecError, SpecErrors, one_line, plain
-from archcalc.printed import ERROR_OF, QUOTED, ROUNDING
+from archcalc.printed import ERROR_OF, QUOTED, ROUNDING, Quotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -59,6 +60,7 @@ QUOTE = "quoted"
 UNEXPLAINED = "differs without a reason"
 UNFOUNDED = "a reason for a difference that is not there"
 UNNEEDED = "a convention that is not needed"
+MISPRINTED = "a misprint of a figure that differs"
 UNSHARED = "counts differently from the rest of its column without a reason"
 
 
@@ -82,6 +84,7 @@ class Verdict(NamedTuple):
     kind: str
     conventions: tuple[str, ...]
     why: str
+    misprint: str
     problem: str
     place: Place
 
@@ -143,27 +146,34 @@ class _Quoted:
     def __init__(self, tables: Iterable[Published], resolve: Resolve) -> None:
         self.resolve = resolve
         self.cells = [
-            (table.source, cell)
-            for table in tables
-            for cell in table.cells
-            if cell.figure in QUOTED
+            (table, cell) for table in tables for cell in table.cells if cell.figure in QUOTED
         ]
 
     def __call__(self, figure: Figure, source: str) -> Fraction:
-        """The accuracy that the claim's own table prints, or its paper; SpecError if not one."""
+        """The accuracy that the figure's source prints, or else the claim's; SpecError if not one.
+
+        The claim's own source is its table, or else another of the same paper.
+        """
         label = self.resolve(figure.network).label
         cells = [
-            (where, cell.printed.low)
-            for where, cell in self.cells
+            (table, cell.printed.low)
+            for table, cell in self.cells
             if cell.figure == figure.figure and self.resolve(cell.network).label == label
         ]
-        here = {value for where, value in cells if where == source}
-        found = here or {value for where, value in cells if _paper(where) == _paper(source)}
-        if len(found) == 1:
-            return found.pop()
+        named = figure.source or source
+        values = {
+            value
+            for table, value in cells
+            if table.source == named and figure.protocol in ("", table.protocol)
+        }
+        if not values and not figure.source:
+            values = {value for table, value in cells if _paper(table.source) == _paper(source)}
+        if len(values) == 1:
+            return values.pop()
+        where = figure.source or _paper(source)
         raise SpecError(
-            f"expected one {figure.figure} of {figure.network} printed in {_paper(source)}, "
-            f"received {len(found)}"
+            f"expected one {figure.figure} of {figure.network} printed in {where}, "
+            f"received {len(values)}"
         )
 
 
@@ -181,11 +191,15 @@ def about(
         cells = tuple(cell for cell in table.cells if _base(cell.network) in names)
         own += [table._replace(cells=cells)] if cells else []
     said = [
-        claim
-        for claim in claims
-        if any(_base(figure.network) in names for figure in claim.where.values())
+        claim for claim in claims if any(_base(network) in names for network in _networks(claim))
     ]
     return tuple(own), tuple(said)
+
+
+def _networks(claim: Claim) -> dict[str, None]:
+    """The requests for the networks that a claim is about, each once."""
+    figures = claim.figures.values()
+    return dict.fromkeys((*(claim.of,) * bool(claim.of), *(figure.network for figure in figures)))
 
 
 def of_network(
@@ -217,6 +231,7 @@ def _of_cell(
             kind, value = judged.verdict()
             problem = columns.problem(cell, table, kind) if columns else ""
         problem = problem or reasons.problem(cell.why, cell.printed, value)
+        problem = problem or _misprinted(kind, cell.misprint)
         if cell is table.cells[0]:
             problem = problem or reasons.problem(table.note)
     except ArchcalcError as error:
@@ -224,7 +239,8 @@ def _of_cell(
     used = cell.conventions if kind == CONVENTION else ()
     return Verdict(
         subject.label, cell.layer, cell.figure, table.source, table.url, table.protocol,
-        table.note, cell.printed.text, value, kind, used, cell.why, problem, cell.place,
+        table.note, cell.printed.text, value, kind, used, cell.why, cell.misprint, problem,
+        cell.place,
     )  # fmt: skip
 
 
@@ -313,12 +329,19 @@ def _figure(subject: Subject, cell: Cell, conventions: tuple[str, ...]) -> Any:
 def _claim_judged(claim: Claim, resolve: Resolve, quoted: _Quoted) -> Judged:
     """A claim beside what its relation gives."""
 
-    def number(figure: Figure, conventions: tuple[str, ...]) -> Any:
+    def one(row: Row, figure: Figure, conventions: tuple[str, ...]) -> Any:
+        return _number(computed(row, figure.figure, conventions), figure.figure, row)
+
+    def number(figure: Figure | Quotation, conventions: tuple[str, ...]) -> Any:
+        if isinstance(figure, Quotation):
+            return figure.printed.low
         try:
             if figure.figure in QUOTED:
                 return quoted(figure, claim.source)
-            row = _row(resolve(figure.network).analysis, figure.layer)
-            return _number(computed(row, figure.figure, conventions), figure.figure, row)
+            analysis = resolve(figure.network).analysis
+            if figure.is_of_layers:
+                return [one(row, figure, conventions) for row in _matching(analysis, figure.layer)]
+            return one(_row(analysis, figure.layer), figure, conventions)
         except ArchcalcError as error:
             raise _placed(error, figure.place) from None
 
@@ -341,13 +364,14 @@ def _of_claim(
     problem = problem or _rounded_otherwise(claim, claims, resolve, quoted)
     problem = problem or _reasoned(kind, claim.why)
     problem = problem or reasons.problem(claim.why, claim.printed, value)
+    problem = problem or _misprinted(kind, claim.misprint)
     if not problem and kind != DIFFERS and (wrong := next(reasons.false_equations(claim.says), "")):
         problem = f"arithmetic that is false, and yet it matches: {wrong}"
-    networks = dict.fromkeys(figure.network for figure in claim.where.values())
+    networks = _networks(claim)
     used = claim.conventions if kind == CONVENTION else ()
     return Verdict(
         ", ".join(networks), "", one_line(claim.says), claim.source, claim.url, "", "",
-        claim.printed.text, value, kind, used, claim.why, problem, claim.place,
+        claim.printed.text, value, kind, used, claim.why, claim.misprint, problem, claim.place,
     )  # fmt: skip
 
 
@@ -371,6 +395,11 @@ def _reasoned(kind: str, why: str) -> str:
     return UNFOUNDED if why else ""
 
 
+def _misprinted(kind: str, misprint: str) -> str:
+    """Whether what differs is called a misprint: it needs a reason instead."""
+    return MISPRINTED if misprint and kind == DIFFERS else reasons.problem(misprint)
+
+
 def _placed(error: ArchcalcError, place: Place) -> SpecError:
     if isinstance(error, SpecErrors):  # of another file: each has its place
         return error
@@ -386,6 +415,19 @@ def _row(analysis: Analysis, layer: str) -> Row:
         wanted = f"expected a layer of {analysis.label}, received '{layer}'"
         raise SpecError(wanted, hint=f"did you mean {row.name}?")
     return row
+
+
+def _matching(analysis: Analysis, pattern: str) -> list[Row]:
+    """The layers whose full name a pattern matches (`conv*`); those of a kind, or its blocks."""
+    key, _, kind = pattern.rpartition("=")
+    if key == "kind":
+        rows = [row for row in (*analysis.layers, *analysis.blocks) if row.kind == kind]
+    else:
+        rows = [row for row in analysis.layers if fnmatchcase(row.name, pattern)]
+    if rows:
+        return rows
+    wanted = f"expected layers of {analysis.label}, by a pattern (conv*) or a kind (kind=conv)"
+    raise SpecError(f"{wanted}, received '{pattern}', which matches none")
 
 
 # Computing.
@@ -500,11 +542,22 @@ _OF_PATHS: dict[str, Callable[[Paths], Any]] = {
     "expected_mult_adds": lambda paths: paths.expected_mult_adds,
 }
 
+
+def _window(row: Row, attribute: str) -> tuple[int, ...] | None:
+    """The sizes of a layer's window along each axis, as a shape without channels."""
+    window = row.window
+    return (0, *getattr(window, attribute)) if window else None
+
+
 _PLAIN: dict[str, Callable[[Row], Any]] = {
     "input": lambda row: row.input,
     "output": lambda row: row.output,
     "channels": lambda row: row.output[0],
     **{key: one.get for key, one in FIGURES.items() if one.published},
+    "in_channels": lambda row: row.input[0],
+    "kernel": lambda row: _window(row, "kernel"),
+    "stride": lambda row: _window(row, "stride"),
+    "groups": lambda row: row.groups,
 }
 
 _COMPUTED = frozenset({*_COUNTED, *_OF_PATHS, *_OF_FIELDS, *_PLAIN})

@@ -112,10 +112,10 @@ def cell_table(
     figures have. `differs` shows differing figures alone.
     """
     shown_verdicts = _differing(verdicts) if differs else verdicts
-    reasons = Counter(one.why for one in shown_verdicts if one.why)
-    below = {why for why, count in reasons.items() if width and _fits(why, count, width)}
-    apart = [why for why in reasons if width and why not in below]
-    numbers = {why: i for i, why in enumerate(apart, 1)}
+    reasons = Counter(map(_remark, filter(_remark, shown_verdicts)))
+    below = {text for text, count in reasons.items() if width and _fits(text, count, width)}
+    apart = [text for text in reasons if width and text not in below]
+    numbers = {text: i for i, text in enumerate(apart, 1)}
     columns = [
         _column("name", "Of", "text", lambda one: one.name)._replace(fit="wrap"),
         _column("figure", "Figure", "text", _figure_name),
@@ -124,9 +124,9 @@ def cell_table(
         _column("verdict", "Verdict", "text", lambda one: _verdict(one, numbers)),
     ]
     if reasons and not width:
-        columns.append(_column("why", "Why", "text", lambda one: one.why))
+        columns.append(_column("why", "Why", "text", _remark))
     said = [f"{one.source}: {one.note}" for one in shown_verdicts if one.note]
-    said += [f"[{number}] {why}" for why, number in numbers.items()]
+    said += [f"[{number}] {text}" for text, number in numbers.items()]
     title = f"{name}: printed and computed"
     counted = _counted_differing(verdicts) if differs else _counted(verdicts)
     caption = (counted, *_legend(shown_verdicts), *map(one_line, dict.fromkeys(said)))
@@ -138,13 +138,19 @@ _LEVEL = 2  # of a reason below its figure
 _LONGEST_KEY = 12  # cells that a figure's key takes in one piece
 
 
-def _because(why: str) -> str:
-    return f"why: {one_line(why)}"
+def _remark(one: Verdict) -> str:
+    """Why a figure differs, or what is misprinted where it is right; empty of most."""
+    return one.why or (f"misprint: {one.misprint}" if one.misprint else "")
 
 
-def _fits(why: str, figures: int, width: int) -> bool:
+def _because(remark: str) -> str:
+    text = one_line(remark)
+    return text if text.startswith("misprint: ") else f"why: {text}"
+
+
+def _fits(remark: str, figures: int, width: int) -> bool:
     """Whether a reason for so many figures stands below each of them."""
-    lines = wrapped("  " * _LEVEL + _because(why), width)
+    lines = wrapped("  " * _LEVEL + _because(remark), width)
     return len(lines) <= (2 if figures == 1 else 1)
 
 
@@ -224,8 +230,8 @@ def _lines(verdicts: Sequence[Verdict], network: str, below: Container[str]) -> 
             source = where
             yield Line(Heading(where), 0, where, True)
         yield Line(one, 1, _short_name(one, network), False)
-        if one.why and one.why in below:
-            text = _because(one.why)
+        if _remark(one) in below:
+            text = _because(_remark(one))
             yield Line(Reason(text), _LEVEL, text, True)
 
 
@@ -246,7 +252,7 @@ def _figure_name(one: Verdict) -> str:
 
 def _verdict(one: Verdict, notes: Mapping[str, int]) -> str:
     text = one.kind if one.kind != CONVENTION else f"match {', '.join(one.conventions)}"
-    text += f" [{notes[one.why]}]" if one.why in notes else ""
+    text += f" [{notes[_remark(one)]}]" if _remark(one) in notes else ""
     return text + (f"  PROBLEM: {one.problem}" if one.problem else "")
 
 
@@ -286,7 +292,7 @@ def shown(value: Any, printed: str = "") -> str:
 
 _RECORD = (
     "network", "layer", "figure", "source", "url", "protocol", "note", "printed", "computed",
-    "verdict", "conventions", "why", "problem",
+    "verdict", "conventions", "why", "misprint", "problem",
 )  # fmt: skip
 
 
@@ -309,6 +315,7 @@ def _record(one: Verdict) -> dict[str, Any]:
         "verdict": one.kind,
         "conventions": " ".join(one.conventions),
         "why": one.why,
+        "misprint": one.misprint,
         "problem": one.problem,
     }
 

@@ -14,7 +14,7 @@ from archcalc.ops.fields import EXPRESSION, REQUIRED, Field
 from archcalc.printed import CONVENTIONS, QUOTED
 from archcalc.spec.expressions import RESERVED
 from archcalc.spec.layers import COMMON, JOINS, LAYER_KINDS, OF_BLOCKS, STRUCTURE
-from archcalc.spec.published import CELL, CLAIM, TABLE
+from archcalc.spec.published import ACCURACY, CELL, CLAIM, QUOTATION, TABLE
 from archcalc.spec.schema import PAPER, TOP
 
 if TYPE_CHECKING:
@@ -222,19 +222,38 @@ def _published() -> Schema:
 
 
 def _claims() -> Schema:
-    letters = _map(_TEXT, _identifiers())
+    letters = _map({"anyOf": [_TEXT, _quotation(), _accuracy()]}, _identifiers())
     parts = {
         "source": _described("the paper or the document", _TEXT),
         "url": _described("where it can be read", _TEXT),
         "says": _described("what it says", _TEXT),
+        "of": _described("the network it is about, where no figure of a network is in it", _TEXT),
         "where": _described("letters with figures: {a: vgg16 conv1_1 params}", letters),
         "is": _described("the relation, an expression over the letters", _ref("term")),
         "printed": _described("its value in print", _TEXT),
         "convention": _conventions(),
         "why": _described("why it differs", _TEXT),
+        "misprint": _described("what is misprinted although it is right", _TEXT),
     }
-    needed = ("source", "is", "printed")
+    needed = ("source", "where", "is", "printed")
     return _list(_object({key: parts[key] for key in CLAIM}, required=needed))
+
+
+def _quotation() -> Schema:
+    parts = {
+        "quoted": _described("a number that a source prints", _TEXT),
+        "source": _described("the paper and its table or section", _TEXT),
+    }
+    return _object({key: parts[key] for key in QUOTATION}, required=QUOTATION)
+
+
+def _accuracy() -> Schema:
+    parts = {
+        "figure": _described("a network and its accuracy: vgg16 top1_error", _TEXT),
+        "source": _described("the source of a table of this file", _TEXT),
+        "protocol": _described("the protocol of that table", _TEXT),
+    }
+    return _object({key: parts[key] for key in ACCURACY}, required=("figure", "source"))
 
 
 def _figures() -> Schema:
@@ -243,6 +262,7 @@ def _figures() -> Schema:
         "printed": _described("the figure as printed", _TEXT),
         "convention": _conventions(),
         "why": _described("why it differs", _TEXT),
+        "misprint": _described("what is misprinted although the figure is right", _TEXT),
     }
     cell = _object({key: parts[key] for key in CELL}, required=("printed",))
     return _object({name: {"anyOf": [_TEXT, cell]} for name in (*PUBLISHED, *QUOTED)})

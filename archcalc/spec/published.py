@@ -14,6 +14,7 @@ from archcalc.printed import (
     Figure,
     PrintedError,
     Published,
+    Quotation,
 )
 from archcalc.printed import printed as parsed
 from archcalc.spec.expressions import typed
@@ -21,7 +22,7 @@ from archcalc.spec.model import Term, TermError
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archcalc.printed import Printed
     from archcalc.spec.checker import Checker
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 TABLE = (
     "source", "url", "of", "protocol", "note", "convention", "network", "layers", "networks",
 )  # fmt: skip
-CELL = ("printed", "convention", "why")
-CLAIM = ("source", "url", "says", "where", "is", "printed", "convention", "why")
+CELL = ("printed", "convention", "why", "misprint")
+CLAIM = (
+    "source", "url", "says", "of", "where", "is", "printed", "convention", "why", "misprint",
+)  # fmt: skip
+QUOTATION = ("quoted", "source")
+ACCURACY = ("figure", "source", "protocol")
 
 
 def tables(checker: Checker, node: Marked) -> tuple[Published, ...]:
@@ -123,9 +128,19 @@ def _figures(
         own = conventions(checker, cell.get("convention"))
         said = printed(checker, cell.get("printed") if isinstance(value, Mapping) else value, cell)
         if said is not None:
-            why = checker.text(cell.get("why"), "text")
+            why, misprint = _remarks(checker, cell)
             words = shared.get("") or shared.get(figure, ())
-            yield Cell(network, layer, figure, said, words, own, why, checker.place(key))
+            yield Cell(network, layer, figure, said, words, own, why, misprint, checker.place(key))
+
+
+def _remarks(checker: Checker, mapping: Mapping) -> tuple[str, str]:
+    """Why a figure differs, or what is misprinted where it is right."""
+    why = checker.text(mapping.get("why"), "text")
+    misprint = checker.text(mapping.get("misprint"), "text")
+    if why and misprint:
+        wanted = "expected 'why' of a figure that differs or 'misprint' of one that is right"
+        checker.error(mapping.entries["misprint"][0], f"{wanted}, received both")
+    return why, misprint
 
 
 def printed(checker: Checker, node: Marked | None, around: Marked) -> Printed | None:
@@ -165,10 +180,16 @@ def _claim(checker: Checker, node: Marked) -> Claim | None:
     mapping = _with_source(checker, node, "a claim", CLAIM)
     if mapping is None:
         return None
-    for needed in ("is", "printed"):
+    for needed in ("where", "is", "printed"):
         if needed not in mapping.entries:
             checker.error(mapping, f"a claim: expected {needed!r}, received none")
+    errors = len(checker.errors)
     where = dict(_where(checker, mapping.get("where")))
+    of = checker.text(mapping.get("of"), "a network")
+    named = of or any(isinstance(figure, Figure) for figure in where.values())
+    if "where" in mapping.entries and not named and len(checker.errors) == errors:
+        wanted = "a claim without a figure of a network: expected 'of' with its network"
+        checker.error(mapping, f"{wanted}, received none")
     relation, value = mapping.get("is"), mapping.get("printed")
     if relation is None or value is None:
         return None
@@ -178,15 +199,18 @@ def _claim(checker: Checker, node: Marked) -> Claim | None:
     if said.kind == "size":
         checker.expected(value, "a number, true or false: the value of a claim is no size")
         return None
+    why, misprint = _remarks(checker, mapping)
     return Claim(
         checker.text(mapping.get("source"), "the paper or the document"),
         checker.text(mapping.get("url"), "an address"),
         checker.text(mapping.get("says"), "text"),
+        of,
         where,
         _relation(checker, relation, frozenset(where), said),
         said,
         conventions(checker, mapping.get("convention")),
-        checker.text(mapping.get("why"), "text"),
+        why,
+        misprint,
         checker.place(mapping),
     )
 
@@ -217,28 +241,82 @@ class Relation:
 
 
 def _relation(checker: Checker, node: Marked, names: frozenset[str], said: Printed) -> Relation:
-    """The relation; what its text alone shows to be of the wrong kind is an error."""
+    """The relation; it must use each letter, and be of the kind that is printed."""
     errors = len(checker.errors)
     relation = Relation(checker.term(node, names), said.kind == "truth")
     if isinstance(node, Sequence):
         checker.expected(node, "is: a number, or true or false")
-    elif relation.term.constant and len(checker.errors) == errors:
-        problem = relation.problem(relation.term.value)
-        if problem:
+    elif len(checker.errors) == errors:
+        problem = relation.problem(relation.term.value) if relation.term.constant else ""
+        if problem := problem or _unused(relation, names):
             checker.error(node, problem)
     return relation
 
 
-def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, Figure]]:
+def _unused(relation: Relation, names: frozenset[str]) -> str:
+    """A relation compares all figures of its claim: one of constants alone judges nothing."""
+    used = {name for term in relation.term.expressions() for name in _names(term)}
+    if not used:
+        return "is: expected a relation of the letters in 'where', received one without letters"
+    if left := sorted(names - used):
+        return f"is: expected a relation of all letters in 'where', received one without {left[0]}"
+    return ""
+
+
+def _names(term: Term) -> Iterator[str]:
+    if term.expression is not None:
+        yield from term.expression.names
+
+
+def _where(checker: Checker, node: Marked | None) -> Iterator[tuple[str, Figure | Quotation]]:
     """Letters with the figures they stand for: `{a: alexnet params}`."""
     entries = checker.few(node, "letters", "with the figures they stand for")
     for letter, (key, value) in entries.items():
         if not checker.identifier(key, "a letter"):
             continue
-        words: Any = checker.text(value, "a figure, such as 'vgg16 conv1_1 params'").split()
-        if not 2 <= len(words) <= 3 or words[-1] not in (*PUBLISHED, *QUOTED):
-            hint = did_you_mean(words[-1], [*PUBLISHED, *QUOTED]) if words else None
-            checker.expected(value, "a network, a layer if there is one, and a figure", hint)
-            continue
-        layer = words[1] if len(words) == 3 else ""
-        yield letter, Figure(words[0], layer, words[-1], checker.place(value))
+        read: Callable[[Checker, Any], Figure | Quotation | None] = _figure
+        if isinstance(value, Mapping):
+            read = _quotation if "quoted" in value.entries else _accuracy
+        if (figure := read(checker, value)) is not None:
+            yield letter, figure
+
+
+def _figure(checker: Checker, node: Marked) -> Figure | None:
+    words: Any = checker.text(node, "a figure, such as 'vgg16 conv1_1 params'").split()
+    if not 2 <= len(words) <= 3 or words[-1] not in (*PUBLISHED, *QUOTED):
+        hint = did_you_mean(words[-1], [*PUBLISHED, *QUOTED]) if words else None
+        checker.expected(node, "a network, a layer if there is one, and a figure", hint)
+        return None
+    layer = words[1] if len(words) == 3 else ""
+    if layer and words[-1] in QUOTED:
+        checker.expected(node, f"{words[-1]} of a network, which no layer has")
+    return Figure(words[0], layer, words[-1], checker.place(node))
+
+
+def _accuracy(checker: Checker, mapping: Mapping) -> Figure | None:
+    """An accuracy that another source prints."""
+    checker.keys(mapping, ACCURACY, "an accuracy")
+    if not {"figure", "source"} <= mapping.entries.keys():
+        checker.expected(mapping, "'figure' and 'source', or 'quoted' and 'source'")
+        return None
+    figure = _figure(checker, mapping.entries["figure"][1])
+    if figure is None:
+        return None
+    if figure.figure not in QUOTED:
+        wanted = "expected an accuracy, which a source prints"
+        checker.error(mapping.entries["figure"][1], f"{wanted}, received {received(figure.figure)}")
+    source = checker.text(mapping.get("source"), "the source of a table of this file")
+    return figure._replace(source=source, protocol=checker.text(mapping.get("protocol"), "text"))
+
+
+def _quotation(checker: Checker, mapping: Mapping) -> Quotation | None:
+    """A figure of a source that can't be computed."""
+    checker.keys(mapping, QUOTATION, "a quoted figure")
+    if "source" not in mapping.entries:
+        checker.error(mapping, "a quoted figure: expected 'source', received none")
+    said = printed(checker, mapping.entries["quoted"][1], mapping)
+    if said is not None and said.kind not in ("number", "fraction"):
+        checker.expected(mapping.entries["quoted"][1], "a number")
+        return None
+    source = checker.text(mapping.get("source"), "the paper and its table or section")
+    return None if said is None else Quotation(said, source, checker.place(mapping))
