@@ -53,12 +53,14 @@ REASONS = {
 
 _ENDS = re.compile(r"(?<=[。！？；])")  # noqa: RUF001, the text is Chinese
 _MARKS = re.compile(r"(?:</?b>|\*\*|[|\s])+")
+# A heading's number, or that of an item of a list; numbers that begin a sentence are its own.
 _NUMBERING = re.compile(
-    r"^[ #>*•·+-]*(?:(?<=[# ])\d+(?:\.\d+)* |\(?\d+[)）.、](?=\D) *)?[ #>*+-]*"  # noqa: RUF001
+    r"^[ >*•·+-]*(?:#+ *(?:\d+(?:\.\d+)* )?)?(?:\(?\d+[)）.、](?=\D) *)?[ #>*+-]*"  # noqa: RUF001
 )
-_NUMBER = re.compile(r"\d|[两二三四五六七八九十百千万亿]|倍|一半|第一")
+_NUMBER = re.compile(r"\d|[两双二三四五六七八九十百千万亿]|倍|一半|第一")
 _QUANTIFIER = re.compile(
     r"所有|全部|全都|每|都|任意|任何|总是|始终|永远|从不|最[大小多少高低]|均|各|仅|只有|唯一"
+    r"|首[个次]|多[个次层]|若干|前面的|整个|大[多部]|越来越|完全|一直|从未|没有一"
     r"|\b(?:all|each|every|always|never|only|any|most|none)\b",
     re.IGNORECASE,
 )

@@ -50,6 +50,31 @@ def lines(ledger: ModuleType, *begins: tuple[str, int]) -> object:
 
 
 @pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("## 3.1 AlexNet", "AlexNet"),
+        ("### 1.残差块", "残差块"),
+        ("- (2) 提出了 Mlpconv", "提出了 Mlpconv"),
+        ("> 1. 减维", "减维"),
+        ("1、C1 层", "C1 层"),
+        ("- 5 次最大池化下采样", "5 次最大池化下采样"),
+        ("- 1 x 1 卷积", "1 x 1 卷积"),
+        ("| 56.59 | 79.39 |", "56.59 79.39"),
+        ("1.5 GFLOPs", "1.5 GFLOPs"),
+    ],
+)
+def test_numbering_is_left_out_and_numbers_are_not(
+    ledger: ModuleType, line: str, sentence: str
+) -> None:
+    assert [one.text for one in ledger.sentences(line)] == [sentence]
+
+
+@pytest.mark.parametrize("text", ["采用了双系统", "首次使用", "与前面的层相连", "多个网络"])
+def test_quantifiers_are_counted(ledger: ModuleType, text: str) -> None:
+    assert [one.counted for one in ledger.sentences(text)] == [True]
+
+
+@pytest.mark.parametrize(
     ("begins", "missing", "stray"),
     [
         ((("C1 层", 1), ("共有 96", 2), ("All layers", 1)), [], []),
