@@ -132,7 +132,12 @@ VERDICTS = [
     ("modules-inception", "4.7.1", "so every layer of the network", DIFFERS),  # not conv1: 7x7
     ("modules-inception", "4.7.1", "concatenating after each block", DIFFERS),  # it is linear
     ("resnet", "4.8.1", "since AlexNet", DIFFERS),  # ZFNet has 8 layers as well
-    ("highway", "4.8.3", "highway networks do not perform as well", DIFFERS),  # but as ResNet-20
+    (
+        "resnet-cifar",
+        "4.8.3",
+        "highway networks do not perform as well",
+        DIFFERS,
+    ),  # but as ResNet-20
     ("highway", "4.8.3", "ResNet can be thought of as a special case", DIFFERS),  # T + C = 1
     ("densenet", "4.8.6", "1x1 bottlenecks reduce", DIFFERS),  # 64, 96 and 128 maps become 128
     ("densenet", "4.8.6", "the authors of", MATCH),  # 20.0M against 44.5M
@@ -310,6 +315,27 @@ def test_what_the_notes_say_of_large_networks(
     told = ledger.Ledger("002", "", "", "", ())
     found = ledger.judged(told, f"{spec} | section {section} | {begins}")
     assert {verdict.kind for verdict in found} == {kind}
+
+
+MISPRINTS = [  # what is right but for its print: a word of `misprint`
+    ("zfnet", "4.3.3", "the output images", '"input"'),
+    ("googlenet", "4.6.3", "inception_3b/1x1/conv1 output", "ReLU"),
+    ("modules-inception", "4.7.1", "average pooling in place", "parameters"),
+    ("densenet", "4.8.6", "the authors of", "ResNeXt"),
+]
+
+
+@pytest.mark.parametrize(("spec", "section", "begins", "word"), MISPRINTS)
+def test_misprints_of_the_notes_are_named(
+    claims: dict[str, list[Verdict]], spec: str, section: str, begins: str, word: str
+) -> None:
+    [misprint] = {
+        verdict.misprint
+        for verdict in claims[spec]
+        if verdict.source == NOTES + section
+        and f"{verdict.layer} {verdict.figure}".strip().startswith(begins)
+    }
+    assert word in misprint
 
 
 def test_rows_that_the_notes_lost_of_vggs_table(claims: dict[str, list[Verdict]]) -> None:
