@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from archcalc.analysis.memory import Memory
-    from archcalc.analysis.paths import Paths
     from archcalc.analysis.receptive_field import State
     from archcalc.graph import About
 
@@ -41,7 +40,7 @@ class Analysis:
         self.dtype = dtype
         self.itemsize = DTYPES[dtype]
         self._depths: dict[Scope, Depth] = {}
-        self._paths: dict[int, Paths] = {}
+        self.folds: dict[object, Any] = {}
         cache: dict[int, Costs] = {}
         self.layers = [Row(self, layer_costs(node, cache), node=node) for node in graph.layers]
         self._scope_costs = _roll_up(graph.root, self.layers)
@@ -111,14 +110,6 @@ class Analysis:
             root = scope is self.graph.root
             self._depths[scope] = network_depth(self.graph) if root else scope_depth(scope)
         return self._depths[scope]
-
-    def paths_to(self, end: int, name: str) -> Paths:
-        """The paths to the node of index `end`, which is called `name`, counted once."""
-        if end not in self._paths:
-            from archcalc.analysis.paths import paths_to
-
-            self._paths[end] = paths_to(self, end, name)
-        return self._paths[end]._replace(output=name)
 
     @cached_property
     def _named(self) -> dict[str, Row]:

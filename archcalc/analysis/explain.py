@@ -59,7 +59,7 @@ def explain(analysis: Analysis, name: str | None = None) -> Iterator[Explanation
 
     Of one layer the receptive field's whole way is shown, of all only each layer's own step.
     """
-    local = _Local()
+    local = _Local(analysis)
     if name is not None:
         return iter([_explanation(analysis.find(name), local, whole_path=True)])
     rows = (*analysis.layers, analysis.totals)
@@ -70,7 +70,7 @@ def _explanation(row: Row, local: _Local, *, whole_path: bool) -> Explanation:
     from archcalc.ops import spelled
 
     node = row.node
-    derivations = _layer(row, node, local) if node else _block(row)
+    derivations = _layer(row, node, local) if node else _block(row, local)
     shapes = (
         " and ".join(map(spelled, row.inputs)) + " -> " + " and ".join(map(spelled, row.outputs))
     )
@@ -103,7 +103,7 @@ def _derivation(quantity: str, derived: Derived) -> Derivation:
 def _layer(row: Row, node: Node, local: _Local) -> Iterator[Derivation]:
     yield from _applications(node.scope)
     yield from local.of(row, node)
-    yield from _memory(row.analysis.memory, node)
+    yield from _memory(local.memory, node)
     yield from _ratios(row)
     yield from _field_step(row, node)
 
@@ -114,8 +114,13 @@ class _Local:
     Deep networks repeat few layers, and their explanation takes two thirds of the time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
         self.known: dict[tuple[int, int, Node | None], tuple[Derivation, ...]] = {}
+
+    @property
+    def memory(self) -> Memory:
+        return self.analysis.memory
 
     def of(self, row: Row, node: Node) -> tuple[Derivation, ...]:
         """Sizes, parameters, counts and bytes of a layer; alike ones share their facts."""
@@ -254,7 +259,7 @@ def _children(row: Row) -> list[tuple[str, Row]]:
     ]
 
 
-def _block(row: Row) -> Iterator[Derivation]:
+def _block(row: Row, local: _Local) -> Iterator[Derivation]:
     """Each figure as the sum over what the block holds, parts that are 0 left out."""
     assert row.scope is not None
     children = _children(row)
@@ -265,18 +270,17 @@ def _block(row: Row) -> Iterator[Derivation]:
         derived = Sum(constant(count) for _, count in terms)
         symbols = " + ".join(name for name, _ in terms) or "0"
         yield Derivation(figure.quantity, symbols, derived.text(), figure.get(row))
-    yield _most_alive(row)
+    yield _most_alive(row, local.memory)
     yield from _ratios(row)
     yield _derivation("depth", row.analysis.depth_of(row.scope))
 
 
-def _most_alive(row: Row) -> Derivation:
+def _most_alive(row: Row, memory: Memory) -> Derivation:
     """The live bytes at the layer that has most of them."""
     assert row.scope is not None
     nodes = list(row.scope.nodes())
     if not nodes:  # a branch without layers
         return _derivation("live bytes, the most", constant(0))
-    memory = row.analysis.memory
     return _derivation("live bytes, the most", memory.live_bytes(memory.most(nodes)))
 
 

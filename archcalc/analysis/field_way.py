@@ -27,9 +27,8 @@ from archcalc.ops.window import HELD, POINTWISE, Ends, Sliding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.receptive_field import Along
-    from archcalc.analysis.rows import Row
+    from archcalc.analysis.rows import Row, Whole
     from archcalc.graph import Node
 
 
@@ -94,7 +93,7 @@ def axes_of(row: Row) -> list[tuple[str, int]]:
     return [(word, level + axis) for axis, word in enumerate(axis_words(max(rank, 0)))]
 
 
-def field_step(analysis: Analysis, node: Node, axis: int) -> FieldStep | None:
+def field_step(analysis: Whole, node: Node, axis: int) -> FieldStep | None:
     """How a layer's field follows from those before it; None where it is no number."""
     after = analysis.receptive_states[node.index][axis]
     if not isinstance(_field(after), AxisField):
@@ -112,7 +111,7 @@ def _field(along: Along) -> Any:
     return along.field if isinstance(along, Uneven) else along
 
 
-def _parts(analysis: Analysis, node: Node, axis: int) -> Iterator[_Part]:
+def _parts(analysis: Whole, node: Node, axis: int) -> Iterator[_Part]:
     for position, tensor in enumerate(node.inputs):
         if node.facts.windows[position] is not HELD:
             along = analysis.receptive_states[tensor.node][axis]
@@ -303,7 +302,7 @@ def _taken(path: list[Node], i: int) -> int:
     )
 
 
-def _forward(analysis: Analysis, path: list[Node], axis: int) -> Iterator[Step]:
+def _forward(analysis: Whole, path: list[Node], axis: int) -> Iterator[Step]:
     """The steps at which the field changes."""
     for node in path:
         step = field_step(analysis, node, axis)

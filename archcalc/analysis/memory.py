@@ -27,7 +27,7 @@ from archcalc.ops.base import INDEX_BYTES, elements
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from archcalc.analysis.analysis import Analysis
+    from archcalc.analysis.rows import Whole
     from archcalc.analysis.storages import Key
     from archcalc.graph import Node
     from archcalc.ops.base import Saved
@@ -77,13 +77,13 @@ class Memory:
     keeps.
     """
 
-    def __init__(self, analysis: Analysis, *, in_place: bool = False) -> None:
+    def __init__(self, analysis: Whole, *, in_place: bool = False) -> None:
         self.analysis = analysis
         self.in_place = in_place
         self._storages = Storages(analysis.graph, analysis.batch, in_place=in_place)
         self._sweep = _Sweep(self._storages)
 
-    def __reduce__(self) -> tuple[Callable[..., Memory], tuple[Analysis]]:
+    def __reduce__(self) -> tuple[Callable[..., Memory], tuple[Whole]]:
         return partial(Memory, in_place=self.in_place), (self.analysis,)
 
     # Inference.
@@ -190,7 +190,7 @@ class Memory:
         return tensor_bytes(self.analysis, key)
 
 
-def tensor_bytes(analysis: Analysis, key: Key | Copy) -> Term:
+def tensor_bytes(analysis: Whole, key: Key | Copy) -> Term:
     """A tensor's bytes, under the name of the layer that makes it."""
     index, port = key[:2]
     node = analysis.graph.nodes[index]
@@ -209,7 +209,7 @@ def _named(key: Key | Copy, term: Term) -> str:
     return f"output of {term.name}" if key[0] else "the network's input"
 
 
-def _factors(analysis: Analysis, node: Node, size: int | None, each: bool = True) -> dict[str, int]:
+def _factors(analysis: Whole, node: Node, size: int | None, each: bool = True) -> dict[str, int]:
     """Applications, batch and bytes of an element, the first two where they are not 1.
 
     What is not for each input of the batch is not for each application, either: they are one batch.
@@ -246,7 +246,7 @@ class _Sweep:
 class _Training:
     """What autograd keeps of each layer, as the graph is run in training."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Whole) -> None:
         self.analysis = analysis
         self.storages = Storages(analysis.graph, analysis.batch, training=True)
         self.keepers: dict[Key | Copy, str] = {}  # by tensor the layer that keeps it first

@@ -26,7 +26,7 @@ from archcalc.ops.window import HELD
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from archcalc.analysis.analysis import Analysis
+    from archcalc.analysis.rows import Whole
     from archcalc.graph import Graph, Node, Output, Scope
 
 MIDDLE = Fraction(95, 100)
@@ -189,17 +189,25 @@ def _listed(names: Iterable[str], most: int = 12) -> str:
     return ", ".join(every[:most]) + (" ..." if len(every) > most else "")
 
 
-def paths(analysis: Analysis, output: str | None = None) -> Paths:
+def paths(analysis: Whole, output: str | None = None) -> Paths:
     """The paths to the output of that name, or to the only one that is not auxiliary.
 
     Raises SettingError where there is no such output, or where counting would take too much.
     """
     found = output_of(analysis.graph, output)
-    return analysis.paths_to(found.tensor.node, found.name)
+    return paths_to(analysis, found.tensor.node, found.name)
 
 
-def paths_to(analysis: Analysis, end: int, name: str) -> Paths:
-    """The paths to the node of index `end`, which is called `name`."""
+def paths_to(analysis: Whole, end: int, name: str) -> Paths:
+    """The paths to the node of index `end`, which is called `name`, counted once."""
+    counted: Paths | None = analysis.folds.get(("paths", end))
+    if counted is None:
+        counted = analysis.folds["paths", end] = _paths_to(analysis, end)
+    return counted._replace(output=name)
+
+
+def _paths_to(analysis: Whole, end: int) -> Paths:
+    """The paths to a node, without the name of the output."""
     nodes = _leading_to(analysis.graph.nodes, [end], all_inputs=True)
     followed = _leading_to(analysis.graph.nodes, [end], all_inputs=False)
     deeper = deeper_branches(followed)
@@ -207,7 +215,7 @@ def paths_to(analysis: Analysis, end: int, name: str) -> Paths:
     counts, exact = count(_joins(followed, deeper))
     low, high = middle(counts.numbers)
     found = Paths(
-        name,
+        "",
         counts,
         exact,
         sum(map(len, deeper.values())),

@@ -524,10 +524,10 @@ _OF_FIELDS = {"receptive_field": "size", "rf_stride": "stride", "rf_start": "sta
 
 def _paths(row: Row) -> Paths:
     """The paths to the network's output, or to that of a layer or block."""
-    if row.scope is not row.analysis.graph.root:
-        return row.analysis.paths_to(row.last.index, row.name)
-    from archcalc.analysis.paths import paths
+    from archcalc.analysis.paths import paths, paths_to
 
+    if row.scope is not row.analysis.graph.root:
+        return paths_to(row.analysis, row.last.index, row.name)
     return paths(row.analysis)
 
 

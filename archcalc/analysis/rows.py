@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archcalc.analysis import receptive_field as rf
 from archcalc.formula import Ratio
@@ -12,8 +12,9 @@ from archcalc.ops.window import WHOLE, Fractional, Sliding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from archcalc.analysis.analysis import Analysis
     from archcalc.analysis.costs import Costs
+    from archcalc.analysis.depth import Depth
+    from archcalc.graph import About, Graph
     from archcalc.ops.base import Shape, Shapes
 
 
@@ -26,6 +27,76 @@ class Window(NamedTuple):
     dilation: tuple[int, ...]
 
 
+class Alive(Protocol):
+    """What rows ask of the memory of their network: bytes by node, as `memory.Memory` has them."""
+
+    @property
+    def live(self) -> Sequence[int]: ...
+
+    @property
+    def saved(self) -> Sequence[int]: ...
+
+
+class Whole(Protocol):
+    """What rows ask of the analysis that they are part of, and what folds over a network take.
+
+    It is the graph at a batch size and an element type, with its rows; `Analysis` is one. `folds`
+    keeps what folds have worked out, by a key of their own.
+    """
+
+    folds: dict[object, Any]
+
+    @property
+    def graph(self) -> Graph: ...
+
+    @property
+    def about(self) -> About: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    @property
+    def batch(self) -> int: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+    @property
+    def itemsize(self) -> int: ...
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def scopes(self) -> Mapping[Scope, int]: ...
+
+    @property
+    def receptive_states(self) -> Sequence[rf.State]: ...
+
+    @property
+    def memory(self) -> Alive: ...
+
+    @property
+    def layers(self) -> Sequence[Row]: ...
+
+    @property
+    def blocks(self) -> Sequence[Row]: ...
+
+    @property
+    def totals(self) -> Row: ...
+
+    def row(self, node: Node) -> Row: ...
+
+    def block(self, scope: Scope) -> Row: ...
+
+    def folded(self, head: Node, nodes: tuple[Node, ...]) -> Row: ...
+
+    def depth_of(self, scope: Scope) -> Depth: ...
+
+
 class Row:
     """One layer (`node`), one block (`scope`), or several folded into one (`folded`).
 
@@ -36,7 +107,7 @@ class Row:
 
     def __init__(
         self,
-        analysis: Analysis,
+        analysis: Whole,
         costs: Costs,
         node: Node | None = None,
         scope: Scope | None = None,
@@ -278,7 +349,7 @@ class Row:
         return self.part.times
 
 
-def _row_of(analysis: Analysis, nodes: Sequence[int], scope: int) -> Row:
+def _row_of(analysis: Whole, nodes: Sequence[int], scope: int) -> Row:
     """The row of these layers, of the scope of that number, or of the network."""
     every = analysis.graph.nodes
     if len(nodes) > 1:

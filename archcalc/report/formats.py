@@ -94,8 +94,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def suffixes() -> dict[str, str]:
-    """The format that each suffix means."""
-    return {suffix: one.name for one in FORMATS.values() for suffix in one.suffixes}
+    """The format that each suffix means; few files are meant for a terminal, which comes last."""
+    every = sorted(FORMATS.values(), key=lambda one: one.is_fitted)
+    return {suffix: one.name for one in every for suffix in one.suffixes}
 
 
 def format_of(path: str, formats: Sequence[str]) -> str:

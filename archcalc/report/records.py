@@ -16,15 +16,14 @@ from archcalc.report.titles import counting_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from archcalc.analysis import Analysis
-    from archcalc.analysis.rows import Row
+    from archcalc.analysis.rows import Row, Whole
 
 SCHEMA_VERSION = 1
 MULT_ADDS = "multiply-accumulates of convolution and linear kinds, bias excluded"
 SAFE = 2**53  # larger integers are written as strings, for readers that have doubles only
 
 
-def of_networks(analyses: Iterable[Analysis]) -> dict[str, Any]:
+def of_networks(analyses: Iterable[Whole]) -> dict[str, Any]:
     """The JSON object of a list of networks, each with its totals."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -32,7 +31,7 @@ def of_networks(analyses: Iterable[Analysis]) -> dict[str, Any]:
     }
 
 
-def of_analysis(analysis: Analysis, rows: Iterable[Row]) -> dict[str, Any]:
+def of_analysis(analysis: Whole, rows: Iterable[Row]) -> dict[str, Any]:
     """The JSON object of a network with these rows; rows are iterators."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -45,7 +44,7 @@ def of_analysis(analysis: Analysis, rows: Iterable[Row]) -> dict[str, Any]:
     }
 
 
-def _listed(analysis: Analysis) -> dict[str, Any]:
+def _listed(analysis: Whole) -> dict[str, Any]:
     return {
         **network(analysis),
         "settings": {name: plain(value) for name, value in analysis.settings.items()},
@@ -53,7 +52,7 @@ def _listed(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def network(analysis: Analysis) -> dict[str, Any]:
+def network(analysis: Whole) -> dict[str, Any]:
     """What the network is called and where it comes from."""
     about = analysis.about
     return {
@@ -69,7 +68,7 @@ def network(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def conventions(analysis: Analysis) -> dict[str, Any]:
+def conventions(analysis: Whole) -> dict[str, Any]:
     """What the numbers mean."""
     counting = counting_of(analysis)
     return {
@@ -176,7 +175,7 @@ def plain(value: Any) -> Any:
     return decimal if type(value)(repr(decimal)) == value else str(value)
 
 
-def common_rank(analyses: Iterable[Analysis]) -> int:
+def common_rank(analyses: Iterable[Whole]) -> int:
     """The number of spatial axes for which rows of all these networks have the same columns."""
     return max((analysis.rank for analysis in analyses), default=2)
 

@@ -8,11 +8,11 @@ from archcalc.errors import one_line
 from archcalc.ops import spelled
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Analysis
     from archcalc.analysis.counted import Counting
+    from archcalc.analysis.rows import Whole
 
 
-def title(analysis: Analysis) -> str:
+def title(analysis: Whole) -> str:
     """The network's title with its settings that differ from their defaults, and the input."""
     about = analysis.about
     changed = f" ({', '.join(about.changed)})" if about.changed else ""
@@ -22,6 +22,6 @@ def title(analysis: Analysis) -> str:
     return one_line(f"{about.title}{changed}, input {shape}{by}")
 
 
-def counting_of(analysis: Analysis) -> Counting | None:
+def counting_of(analysis: Whole) -> Counting | None:
     """By whose way of counting its Mult-Adds and params are, where that is not archcalc's."""
     return getattr(analysis, "counting", None)
