@@ -448,7 +448,10 @@ def test_latex_prints_the_title_and_the_notes() -> None:
     ("command", "headings"),
     [
         (["memory", "lenet5"], ["Inference", "Training"]),
-        (["reproduce", "mobilenet"], ["Howard et al. 2017, Table 4 (ImageNet, top 1)"]),
+        (
+            ["reproduce", "mobilenet"],
+            ["Howard et al. 2017, Table 4 (ImageNet, top 1, crops not stated)"],
+        ),
         (["reconcile", "lenet5", "-t", "fvcore"], ["fvcore "]),
     ],
 )

@@ -23,6 +23,8 @@ from archcalc.errors import SpecError, SpecErrors
 from archcalc.spec import library, reader
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from archcalc.analysis.published import Verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
@@ -306,6 +308,34 @@ def test_reasons_stand_alone() -> None:
         entries = [*(cell for table in spec.published for cell in table.cells), *spec.claims]
         leaning = [entry.place for entry in entries if re.search(REFERRING, entry.why)]
         assert not leaning
+
+
+ACCURACIES = ("top1", "top5", "top1_error", "top5_error", "accuracy", "error", "map")
+CROPS = r"\b(crops?|dense|fully convolutional)\b"
+# Papers that have not been searched for how many crops they test on.
+UNSEARCHED = ("Sandler et al. 2018", "Iandola et al. 2016", "Huang et al. 2016")
+
+
+def test_protocols_tell_accuracies_apart() -> None:
+    """Within a source and protocol a network has one accuracy; on ImageNet its crops are named."""
+    values: dict[tuple[str, ...], set[Fraction]] = {}
+    for spec in {spec.file: spec for spec in library.networks((), printed=True)}.values():
+        for table in spec.published:
+            if table.source.startswith("course notes"):
+                continue
+            for cell in table.cells:
+                if cell.figure not in ACCURACIES:
+                    continue
+                key = (table.source, table.protocol, cell.network, cell.figure)
+                values.setdefault(key, set()).add(cell.printed.low)
+    assert not [key for key, figures in values.items() if len(figures) > 1]
+    assert not [source for source, protocol, *_ in values if not protocol]
+    assert not [
+        (source, protocol)
+        for source, protocol, *_ in values
+        if re.search("ImageNet|ILSVRC", protocol) and not source.startswith(UNSEARCHED)
+        if not re.search(CROPS, protocol) and not protocol.startswith("change ")
+    ]
 
 
 def test_settings_and_other_networks(spec: Path) -> None:
