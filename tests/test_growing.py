@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import importlib.util
 import io
@@ -327,3 +328,23 @@ def test_suffixes_and_names_are_registered_once() -> None:
     for one in FORMATS.values():
         for writer in (one.write, one.explanation, one.study, one.show):
             assert writer is None or callable(formats.function(writer))
+
+
+def asks(path: Path) -> bool:
+    """Whether a file compares something with the name of a format."""
+    compared = (
+        part
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare)
+        for part in ast.walk(node)
+    )
+    return any(isinstance(part, ast.Constant) and part.value in NAMES for part in compared)
+
+
+NAMES = tuple(FORMATS)
+
+
+def test_nobody_asks_which_format_was_chosen(tmp_path: Path) -> None:
+    assert not list(filter(asks, (ROOT / "archcalc").rglob("*.py")))
+    (tmp_path / "old.py").write_text("alone = chosen in ('csv', 'json')\n", encoding="utf-8")
+    assert asks(tmp_path / "old.py")
