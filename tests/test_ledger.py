@@ -142,6 +142,15 @@ VERDICTS = [
     ("densenet", "4.8.6", "1x1 bottlenecks reduce", DIFFERS),  # 64, 96 and 128 maps become 128
     ("densenet", "4.8.6", "the authors of", MATCH),  # 20.0M against 44.5M
     ("resnet-cifar", "4.8.8", "the lengths of all paths", MATCH),
+    ("alexnet", "4.2.2", "the second layer's kernels move", DIFFERS),  # 4*2 pixels of the image
+    ("alexnet", "4.2.2", "the third to fifth layers move", MATCH),
+    ("vgg", "4.4", "the meaning of the 1x1 convolutions", DIFFERS),  # section 2.3: non-linearity
+    ("vgg", "4.4, rows of the table", "soft-max in all columns", MATCH),
+    ("vgg", "4.7.1", "fully connected layers at the end", MATCH),  # fc6 sees 7x7 or 8x8
+    ("resnet", "4.7.5", "ResNet's structure improves performance", MATCH),  # 25.03%, 28.54%
+    ("resnet", "4.7.5", "... as it prevents vanishing gradients", DIFFERS),  # section 4.1
+    ("resnet", "4.8.1", "gradients that vanish make deep networks", DIFFERS),  # section 4.1
+    ("resnet", "4.8.1", "before ResNet, no method", DIFFERS),  # section 1
 ]
 
 
