@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import shown
 from archcalc.spec.expressions import Expression, ExpressionError, measured
+from archcalc.values import Number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -311,9 +312,13 @@ class Spec(NamedTuple):
         return {**values, **(self.variant.settings if self.variant else {})}
 
     def changed(self, settings: Mapping[str, Any]) -> list[str]:
-        """The settings that differ from the network's own: `alpha=0.5`."""
+        """The settings that differ from the network's own: `alpha=0.5`.
+
+        Recorded numbers are left out: they stand for many, the network's own among them.
+        """
         own = self.defaults
-        return [f"{k}={shown(v)}" for k, v in settings.items() if k in own and own[k] != v]
+        known = {k: v for k, v in settings.items() if k in own and not isinstance(v, Number)}
+        return [f"{k}={shown(v)}" for k, v in known.items() if own[k] != v]
 
     def label(self, settings: Mapping[str, Any]) -> str:
         """The network's name with these: `mobilenet@alpha=0.5,resolution=160`."""
