@@ -39,10 +39,8 @@ class Analysis:
         self.batch = batch
         self.dtype = dtype
         self.itemsize = DTYPES[dtype]
-        self._depths: dict[Scope, Depth] = {}
         self.folds: dict[object, Any] = {}
-        cache: dict[int, Costs] = {}
-        self.layers = [Row(self, layer_costs(node, cache), node=node) for node in graph.layers]
+        self.layers = [Row(self, layer_costs(node), node=node) for node in graph.layers]
         self._scope_costs = _roll_up(graph.root, self.layers)
         self.totals = Row(self, self._scope_costs[graph.root], scope=graph.root)
 
@@ -74,7 +72,7 @@ class Analysis:
         """Receptive fields by node, found when first asked for."""
         return receptive_fields(self.graph)
 
-    @cached_property
+    @property
     def rank(self) -> int:
         """The most spatial axes that any tensor has."""
         outputs = (shape for node in self.graph.nodes for shape in node.facts.outputs)
@@ -89,7 +87,7 @@ class Analysis:
 
     @cached_property
     def blocks(self) -> list[Row]:
-        """Every scope below the network, outer ones first."""
+        """Every scope below the network, outer ones first; the same rows each time."""
         scopes = [scope for scope in self.graph.root.walk() if scope.parent is not None]
         return [self.block(scope) for scope in scopes]
 
@@ -106,10 +104,7 @@ class Analysis:
 
     def depth_of(self, scope: Scope) -> Depth:
         """Weight layers on a block's longest path, as the sum of its parts."""
-        if scope not in self._depths:
-            root = scope is self.graph.root
-            self._depths[scope] = network_depth(self.graph) if root else scope_depth(scope)
-        return self._depths[scope]
+        return network_depth(self.graph) if scope is self.graph.root else scope_depth(scope)
 
     @cached_property
     def _named(self) -> dict[str, Row]:

@@ -98,18 +98,8 @@ class Costs(NamedTuple):
 NOTHING = Costs(*[0] * 13)
 
 
-def layer_costs(node: Node, cache: dict[int, Costs]) -> Costs:
-    """A layer's costs; layers with equal facts share one record (`cache`, by the facts' id)."""
-    plain = node.shared_with is None and node.times == 1
-    found = cache.get(id(node.facts)) if plain else None
-    if found is None:
-        found = _costs(node)
-        if plain:
-            cache[id(node.facts)] = found
-    return found
-
-
-def _costs(node: Node) -> Costs:
+def layer_costs(node: Node) -> Costs:
+    """A layer's costs, for all its applications."""
     facts, times = node.facts, node.times
     weights = facts.params + facts.buffers
     own = node.shared_with is None  # shared parameters are counted where they were first used

@@ -107,7 +107,7 @@ class Memory:
         """The most bytes alive at any layer."""
         return max(self.live)
 
-    @cached_property
+    @property
     def peak_at(self) -> Node:
         """The first layer at which that is so."""
         return self.most(self.analysis.graph.nodes)
@@ -116,7 +116,7 @@ class Memory:
         """The first of these with the most bytes alive."""
         return max(nodes, key=lambda node: self.live[node.index])
 
-    @cached_property
+    @property
     def activations(self) -> int:
         """The bytes of all tensors together, if none were given back."""
         return sum(map(self._size, self._storages.born))

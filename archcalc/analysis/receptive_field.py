@@ -215,8 +215,6 @@ def _slid(
     state: State, windows: tuple[AxisWindow, ...], sizes: tuple[int, ...], effort: Effort
 ) -> State:
     """Each axis through its window; `sizes` are the numbers of output positions."""
-    if len(sizes) == 2 and (state[0], windows[0], sizes[0]) == (state[1], windows[1], sizes[1]):
-        return (_step(state[0], windows[0], sizes[0], effort),) * 2
     steps = zip(state, windows, sizes, strict=True)
     return tuple(_step(along, window, count, effort) for along, window, count in steps)
 

@@ -283,7 +283,6 @@ class _Expansion:
         self.builder = GraphBuilder(spec.network, memo)
         self.steps = 0
         self.outward = 0  # references out of a block
-        self.lone_joins: dict[int, m.Join | None] = {}
         self.bodies = Memo(on=memo.on)  # of this graph's blocks
 
     def network(self, shape: Sequence[int] | None) -> Graph:
@@ -291,7 +290,7 @@ class _Expansion:
         tensor = self.builder.input(self.input_shape(shape), place)
         names = _Names(None)
         names.taken["input"] = tensor
-        context = _Context(self.settings, names, self.lone_join(self.spec.layers))
+        context = _Context(self.settings, names, _lone_join(self.spec.layers))
         tensor = self.walk(self.spec.layers, tensor, context)
         if len(self.builder.nodes) == 1:
             raise SpecError("expected at least one layer, received none", place=self.spec.place)
@@ -373,13 +372,6 @@ class _Expansion:
                 "received more",
                 place=place,
             )
-
-    def lone_join(self, entries: list[m.Entry]) -> m.Join | None:
-        """The only join of a block or branch, which adds no level; None if there are more."""
-        if id(entries) not in self.lone_joins:
-            joins = _joins(entries)
-            self.lone_joins[id(entries)] = joins[0] if len(joins) == 1 else None
-        return self.lone_joins[id(entries)]
 
     def entry(self, entry: m.Entry, tensor: Tensor, context: _Context) -> Tensor:
         if isinstance(entry, (m.Layer, m.Call)):
@@ -630,7 +622,7 @@ class _Expansion:
             return self.block_branch(name, only, tensor, context)
         with self.builder.enter(name, "branch", tensor) as scope:
             names, twin = _Names(context.names), _twin(context, name)
-            inner = _Context(context.values, names, self.lone_join(layers), twin)
+            inner = _Context(context.values, names, _lone_join(layers), twin)
             scope.exit = self.walk(layers, tensor, inner)
             scope.source = layers[0].place
         context.names.taken[name] = scope
@@ -704,7 +696,7 @@ class _Expansion:
         names = _Names(context.names)
         names.taken["input"] = tensor
         values = {**self.settings, **arguments}
-        inner = _Context(values, names, self.lone_join(block.layers), shared)
+        inner = _Context(values, names, _lone_join(block.layers), shared)
         steps, nodes, outward = self.steps, len(self.builder.nodes), self.outward
         exit_tensor = self.walk(block.layers, tensor, inner)
         size = len(self.builder.nodes) - nodes
@@ -861,6 +853,12 @@ def _twin(context: _Context, name: str) -> Scope | None:
     """The scope of that name in the block whose parameters are shared."""
     twin = context.shared.children.get(name) if context.shared else None
     return twin if isinstance(twin, Scope) else None
+
+
+def _lone_join(entries: list[m.Entry]) -> m.Join | None:
+    """The only join of a block or branch, which adds no level; None if there are more."""
+    joins = _joins(entries)
+    return joins[0] if len(joins) == 1 else None
 
 
 def _joins(entries: list[m.Entry]) -> list[m.Join | None]:
