@@ -151,6 +151,7 @@ VERDICTS = [
     ("resnet", "4.7.5", "... as it prevents vanishing gradients", DIFFERS),  # section 4.1
     ("resnet", "4.8.1", "gradients that vanish make deep networks", DIFFERS),  # section 4.1
     ("resnet", "4.8.1", "before ResNet, no method", DIFFERS),  # section 1
+    ("resnet", "4.8.2", "layers stacked on a network", CONVENTION),  # of 2 + 4 + 8 + 2 convolutions
 ]
 
 
