@@ -25,7 +25,7 @@ from archcalc.analysis.explain import explain
 from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
 from archcalc.analysis.published import verdicts as judged
 from archcalc.errors import ArchcalcError, Place
-from archcalc.printed import CONVENTIONS, QUOTED, Figure, Quotation
+from archcalc.printed import CONVENTIONS, PRINTING, QUOTED, Figure, Quotation
 from archcalc.report import explanations
 from archcalc.report.figures import percent, rounded
 from archcalc.report.verdicts import shown
@@ -397,17 +397,16 @@ def equations(verdict: Verdict) -> list[str]:
     if verdict.is_claim:
         return _of_claim(verdict)
     try:
-        found = list(_of_cell(verdict))
+        return list(_of_cell(verdict))
     except ArchcalcError:
         return []
-    return [_shortened(text) for text in found]
 
 
 def _of_cell(verdict: Verdict) -> Iterator[str]:
     start = QUANTITIES.get(verdict.figure)
     explained = _explained(verdict.network, verdict.layer)
     if verdict.figure in ("input", "output"):
-        yield explained.shapes
+        yield _shortened(explained.shapes)
     if start is None:
         return
     wanted = [
@@ -417,7 +416,31 @@ def _of_cell(verdict: Verdict) -> Iterator[str]:
     ]
     for one in explanations.merged(wanted):
         if one.text != str(one.value):
-            yield f"{one.quantity}: {_equation(one, LONG - len(one.quantity) - 2)}"
+            counted = _counted_otherwise(verdict, one.value)
+            room = LONG - len(one.quantity) - 2
+            yield _shortened(f"{one.quantity}: {_equation(one, room)}") + counted
+
+
+def _counted_otherwise(verdict: Verdict, value: Any) -> str:
+    """How much the table's conventions add to the figure that is explained, or leave out of it."""
+    wanted = [word for word in _conventions()[verdict.place] if word not in PRINTING]
+    if not wanted or value == verdict.computed or isinstance(value, tuple):
+        return ""
+    more = verdict.computed - value
+    sign = "+" if more > 0 else "-"
+    sums = f"{_number(value)} {sign} {_number(abs(more))} = {_number(verdict.computed)}"
+    return f"; {', '.join(wanted)}: {sums}"
+
+
+@cache
+def _conventions() -> dict[Place, tuple[str, ...]]:
+    """How each printed figure is counted, by its place."""
+    return {
+        cell.place: cell.conventions
+        for spec in library.networks(printed=True)
+        for table in spec.published
+        for cell in table.cells
+    }
 
 
 def _equation(one: Derivation, room: int) -> str:
