@@ -160,7 +160,11 @@ VERDICTS = [
 OTHERS = [
     ("alexnet", "000, section 2", "its network and its input are far larger", DIFFERS),  # Le et al.
     ("alexnet", "000, section 4.1.2", "AlexNet stacks layers as convolution + conv", DIFFERS),
-    ("alexnet", "000, section 4.2.1", "AlexNet has many layers", DIFFERS),  # the fewest of four
+    ("alexnet", "000, section 3.1.2", "it has several convolutions and pools", MATCH),
+    ("alexnet", "000, section 3.1.3, item 3", "normalization improves", MATCH),  # section 3.3
+    ("vgg", "000, section 2", "the kernels have one fixed size", DIFFERS),  # C has 1x1 ones
+    ("resnet", "000, section 3.3.3", "residual learning also gives a higher", DIFFERS),
+    ("mobilenet", "000, section 3.4.2", "with the accuracy as it is", DIFFERS),
     ("alexnet", "000, section 4.3.1", "models deeper than AlexNet also bring", DIFFERS),
     ("vgg", "000, section 3.2.3, item 3", "B is better", MATCH),
     (
@@ -296,6 +300,17 @@ def test_a_beginning_that_ends_with_a_blank_names_one_network(
         for begins in ("vgg16 ", "vgg16")
     }
     assert named == {"vgg16 ": {"vgg16"}, "vgg16": {"vgg16", "vgg16-1x1"}}
+
+
+def test_like_sentences_are_treated_alike(ledger: ModuleType) -> None:
+    """That AlexNet, and VGG, has many layers; that residual learning can reach more accuracy."""
+    [notes] = [one for one in ledger.ledgers() if one.document == "000"]
+    many = [one.why for one in notes.lines if one.begins.startswith("训练时间长")]
+    assert many == ["opinion", "opinion"]
+    easier = [one.claims for one in notes.lines if one.begins.startswith("这种方法使得更深")]
+    assert len(easier) == 2
+    assert easier[0] == easier[1]
+    assert "resnet | section 3.3.3 | with as many parameters, residual" in easier[0]
 
 
 def test_each_fully_connected_layer_is_judged(claims: dict[str, list[Verdict]]) -> None:
