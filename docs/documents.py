@@ -545,7 +545,8 @@ def _of_claim(verdict: Verdict) -> list[str]:
     if not text or not one.numbers:
         return [f"{text} = {shown(verdict.computed)}"] * bool(text)
     lines = [
-        f"{letter} = {' '.join(filter(None, named))} = {_figure(one.numbers[letter], named.figure)}"
+        f"{letter} = {' '.join(filter(None, named))}{_where_from(one.claim.where[letter])} = "
+        f"{_value(one, letter, named.figure)}"
         for letter, named in _figures(verdict).items()
     ]
     if len(lines) > FIGURES_SHOWN:
@@ -561,6 +562,21 @@ def _of_claim(verdict: Verdict) -> list[str]:
     value = shown(verdict.computed)
     whole = f"{text}: {put_in} = {value}"
     return ["; ".join(lines), whole if len(whole) <= 3 * LONG else f"{text} = {value}"]
+
+
+def _where_from(figure: Figure | Quotation) -> str:
+    """The source of an accuracy that is not the claim's own, with how it was measured."""
+    if isinstance(figure, Quotation) or not figure.source:
+        return ""
+    return f" of {', '.join(filter(None, (figure.source, figure.protocol)))}"
+
+
+def _value(one: Heard, letter: str, figure: str) -> str:
+    """The number of a letter; what is quoted in percent stays so."""
+    quoted = one.claim.where[letter]
+    if isinstance(quoted, Quotation) and quoted.printed.text.endswith("%"):
+        return quoted.printed.text
+    return _figure(one.numbers[letter], figure)
 
 
 def _put_in(value: Any, word: str) -> str:

@@ -79,6 +79,18 @@ def test_quoted_figures_have_their_source():
     ]
 
 
+def test_accuracies_of_other_sources_name_them():
+    """AlexNet's 15.3% is the notes' own, the second place's 26.2% the paper's."""
+    verdicts = documents.of_document("000")
+    [verdict] = [one for one in verdicts if one.figure.startswith("its error is 10.9%")]
+    assert documents.equations(verdict)[0] == (
+        "a = alexnet top5_error = 15.3%; s = the figure of Krizhevsky et al. 2012, Table 2 = 26.2%"
+    )
+    [verdict] = [one for one in verdicts if one.figure.startswith("the deeper plain network, of")]
+    paper = "b = plain18 top1_error of He et al. 2015, Table 2 = 27.94%"
+    assert paper in documents.equations(verdict)[0]
+
+
 def test_sums_are_shortened_within_their_numbers():
     [verdict] = [
         one
