@@ -25,7 +25,7 @@ from harness import is_installed, positive, print_table
 
 import archcalc
 from archcalc import api, formula, graph
-from archcalc.analysis import analysis, explain, memory, paths
+from archcalc.analysis import analysis, costs, explain, memory, paths
 from archcalc.errors import SpecError
 from archcalc.memo import Memo
 from archcalc.ops import base, conv, window
@@ -224,6 +224,12 @@ SHORTCUTS: tuple[Shortcut, ...] = (
         replaced(model.Common, "cost", property(_entry_cost)),
         loaded(*FIVE),
         analyze,
+    ),
+    Shortcut(
+        "costs.layer_costs",
+        lambda: swapped(costs.layer_costs, lambda node, _: costs._costs(node)),
+        lambda: archcalc.expand("resnet1202"),
+        archcalc.Analysis,
     ),
     Shortcut(
         "Analysis.scopes",

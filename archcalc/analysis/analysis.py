@@ -40,7 +40,8 @@ class Analysis:
         self.dtype = dtype
         self.itemsize = DTYPES[dtype]
         self.folds: dict[object, Any] = {}
-        self.layers = [Row(self, layer_costs(node), node=node) for node in graph.layers]
+        known: dict[int, Costs] = {}
+        self.layers = [Row(self, layer_costs(node, known), node=node) for node in graph.layers]
         self._scope_costs = _roll_up(graph.root, self.layers)
         self.totals = Row(self, self._scope_costs[graph.root], scope=graph.root)
 

@@ -98,7 +98,17 @@ class Costs(NamedTuple):
 NOTHING = Costs(*[0] * 13)
 
 
-def layer_costs(node: Node) -> Costs:
+def layer_costs(node: Node, known: dict[int, Costs]) -> Costs:
+    """A layer's costs; layers with the same facts share one record (`known`, by the facts' id)."""
+    if node.shared_with is not None or node.times != 1:
+        return _costs(node)
+    costs = known.get(id(node.facts))
+    if costs is None:
+        costs = known[id(node.facts)] = _costs(node)
+    return costs
+
+
+def _costs(node: Node) -> Costs:
     """A layer's costs, for all its applications."""
     facts, times = node.facts, node.times
     weights = facts.params + facts.buffers

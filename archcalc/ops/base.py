@@ -389,6 +389,6 @@ def per_output(outputs: Shapes, times: str = "", **values: int) -> Derived:
     """Output elements times something an element: `55*55*96*(2*n + 3)`."""
     if not times:
         text, sizes = elements(outputs[0])
-        return formula(text)(**sizes)
+        return formula(text).of(sizes)
     text, sizes = elements(outputs[0])
     return formula(f"{text}*{times}")(**sizes, **values)

@@ -56,7 +56,8 @@ class BatchNorm(_Norm):
         return super().parameters(inputs) + buffers
 
     def operations(self, inputs: Shapes, outputs: Shapes) -> Mapping[str, Derived]:
-        return {"multiplications": per_output(outputs), "additions": per_output(outputs)}
+        each = per_output(outputs)
+        return {"multiplications": each, "additions": each}
 
     def saved(self, inputs: Shapes, outputs: Shapes, followed: Sequence[bool]) -> Sequence[Saved]:
         statistics = formula("2*c")(c=inputs[0][0])  # the batch's mean and deviation

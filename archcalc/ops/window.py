@@ -12,12 +12,10 @@ from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.errors import LayerError
-from archcalc.formula import Derived, constant, formula
+from archcalc.formula import Derived, Formula, constant, formula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from archcalc.formula import Notation
 
 
 # Every window says which inputs output i sees (`taps`), the first and the last of them with their
@@ -307,7 +305,7 @@ def output_size(n: int, slide: Slide, window: Sliding) -> Derived:
     """
     k, s, before, after, d = window
     up = slide.ceil and slide.padding != "same_tf"
-    return formula(SIZE, _NOTATIONS["same_tf" if slide.padding == "same_tf" else up]).of(
+    return _SIZES["same_tf" if slide.padding == "same_tf" else up].of(
         {
             "n": n,
             "k": k,
@@ -341,9 +339,11 @@ def _rounded_up(_: str, values: Mapping[str, int]) -> str:
     return f"ceil(({above})/s) + 1" + (" - 1" if sees_padding_only else "")
 
 
-_NOTATIONS: dict[str | bool, Notation] = {
-    "same_tf": _same_tf, True: _rounded_up, False: _rounded_down,
-}  # fmt: skip
+_SIZES: dict[str | bool, Formula] = {
+    "same_tf": Formula(SIZE, _same_tf),
+    True: Formula(SIZE, _rounded_up),
+    False: Formula(SIZE, _rounded_down),
+}
 
 
 def _span(values: Mapping[str, int]) -> tuple[str, int]:

@@ -524,10 +524,10 @@ class _Expansion:
 
     def op(self, entry: m.Layer, tensor: Tensor, context: _Context, name: str, **fixed: Any) -> Any:
         """The op, made once for equal fields."""
-        changing = {field: entry.terms[field] for field in entry.changing}
-        values = {field: term(context.values, tensor.shape) for field, term in changing.items()}
-        if changing:
-            sizes = [term.measure(values[field]) for field, term in changing.items()]
+        names, shape = context.values, tensor.shape
+        values = {field: entry.terms[field](names, shape) for field in entry.changing}
+        if values:
+            sizes = [entry.terms[field].measure(value) for field, value in values.items()]
             self.step(entry.place, sum(sizes))
         key = (entry, *map(_frozen, values.values()))
         if (known := self.memo.get(key)) is not None:
