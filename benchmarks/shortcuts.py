@@ -109,6 +109,14 @@ def _paths_to(network: Any, end: int, name: str) -> Any:
     return paths._paths_to(network, end)._replace(output=name)
 
 
+def _slid_anew(op: Any, sizes: Any) -> Any:
+    vars(op).pop("_slid", None)
+    return SLID(op, sizes)
+
+
+SLID = conv.slid
+
+
 def _local_of(self: Any, row: Any, node: Any) -> tuple[Any, ...]:
     self.known.clear()
     return LOCAL_OF(self, row, node)
@@ -149,6 +157,7 @@ def layers() -> list[Any]:
 def facts(nodes: list[Any]) -> None:
     """State all the numbers of every layer."""
     for node in nodes:
+        vars(node.op).pop("_slid", None)  # of the round before
         node.op.facts(node.facts.inputs)
 
 
@@ -203,6 +212,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
         analyze,
     ),
     Shortcut("formula.formula", uncached(formula.formula), layers, facts),
+    Shortcut("ops.conv.slid", lambda: swapped(conv.slid, _slid_anew), layers, facts),
     Shortcut("ops.base._product", uncached(base._product), layers, facts),
     Shortcut("ops.conv._kernel_names", uncached(conv._kernel_names), layers, facts),
     Shortcut("ops.conv._counts", uncached(conv._counts), layers, facts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from archcalc.errors import LayerError
@@ -47,9 +48,17 @@ class Slid(NamedTuple):
 
 
 def slid(op: Any, sizes: tuple[int, ...]) -> Slid:
-    """The sliding windows of an op."""
+    """The sliding windows of an op, which is asked several times in a row for the same sizes.
+
+    These are the very same numbers: nothing is compared, which would tell recorded ones apart.
+    """
+    last: tuple[tuple[int, ...], Slid] | None = op.__dict__.get("_slid")
+    if last is not None and len(last[0]) == len(sizes) and all(map(is_, last[0], sizes)):
+        return last[1]
     own = slides(op, sizes)
-    return Slid(own, tuple(map(resolve, sizes, own)))
+    windows = Slid(own, tuple(map(resolve, sizes, own)))
+    op.__dict__["_slid"] = sizes, windows
+    return windows
 
 
 def slides(op: Any, sizes: tuple[int, ...]) -> tuple[Slide, ...]:
@@ -57,6 +66,8 @@ def slides(op: Any, sizes: tuple[int, ...]) -> tuple[Slide, ...]:
     stride = op.kernel if op.stride is None else op.stride
     rank = len(sizes)
     padding = op.padding
+    if tuple not in map(type, (op.kernel, stride, padding, op.dilation)):  # alike on all axes
+        return (Slide(op.kernel, stride, padding, op.dilation, op.ceil),) * rank
     if not isinstance(padding, tuple):
         padding = (padding,) * rank
     elif len(padding) != rank:
