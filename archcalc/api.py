@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archcalc import values
@@ -13,30 +12,27 @@ from archcalc.errors import (
     InputWarning,
     NetworkNotFound,
     SettingError,
-    SpecError,
-    SpecErrors,
     one_line,
-    plain,
     received,
 )
 from archcalc.frontends import requests
 from archcalc.graph import Graph, collector_paused
 from archcalc.packages import imported, require
-from archcalc.printed import QUOTED
 from archcalc.spec import expansion, library
-from archcalc.spec.checker import MOST_ERRORS
 from archcalc.spec.model import Spec
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.analysis.explain import Explanation
     from archcalc.analysis.memory import Memory
     from archcalc.analysis.paths import Paths
-    from archcalc.analysis.published import Verdict
     from archcalc.analysis.tools.accounts import Reconciliation
-    from archcalc.printed import Published
+    from archcalc.published.literature import Literature
+    from archcalc.published.printed import Published
+    from archcalc.published.reproduction import Open
+    from archcalc.published.verdicts import Verdict
     from archcalc.pytorch.model import Device, Dtype
     from archcalc.pytorch.model import Network as Model
     from archcalc.pytorch.verify import Verification
@@ -239,17 +235,11 @@ def tabulate(  # noqa: PLR0913 - options, by name
 
 
 def _printed_tables(analysis: Analysis) -> Sequence[Published]:
-    """The tables that are published of a network itself, in the spec that it is from."""
-    from archcalc.analysis.published import about
+    """The tables that are published of a network itself, in the files of its spec."""
+    from archcalc.published.reproduction import tables_of
 
     spec = _spec_of(analysis)
-    if spec is None:
-        return ()
-    names = library.names(spec)
-    if spec.variant is None:
-        names.append("")  # the one network of a file need not be named in it
-    tables, _ = about(names, library.with_printed(spec).published, ())
-    return tables
+    return () if spec is None else tables_of(spec)
 
 
 def explain(network: Network, layer: str | None = None, **more: Any) -> list[Explanation]:
@@ -275,109 +265,53 @@ def reproduce(
     NetworkNotFound, or SpecError where a cell names what is not there; errors of specs that were
     not asked for go to `on_error` if it is given, and these specs are left out.
     """
+    from archcalc.published import literature, reproduction
+
     where = values.paths("specs", specs)
     if network is None:
         every = reproduce_all(specs=where, on_error=on_error)
         return [one for found in every.values() for one in found]
     spec = network if isinstance(network, Spec) else _spec_of(network)
-    if spec is not None:
-        return list(_about(spec, where, on_error))
-    if isinstance(network, (Graph, Analysis)):
+    if spec is None and isinstance(network, (Graph, Analysis)):
         raise NetworkNotFound("expected a network with a spec, received a graph of one's own")
-    name = _name(network)
+    name = "" if spec else _name(network)
     if library.is_path(name) and "#" not in name:
-        return list(_whole(library.read(name, printed=True), where))
-    return list(_about(library.find(name, where), where, on_error))
+        return reproduction.of_family(literature.of_path(name), opener(where))
+    spec = spec or library.find(name, where)
+    return list(reproduction.of_spec_network(spec, opener(where), where, on_error))
 
 
 def reproduce_all(
     *, specs: Directories = (), on_error: OnError | None = None
 ) -> dict[str, list[Verdict]]:
-    """The verdicts of every spec that has printed figures, by the spec's name.
+    """The verdicts of every family of networks that has printed figures, by its name.
 
-    A spec with an error is left out if `on_error` is given, which gets the error.
+    One with an error is left out if `on_error` is given, which gets the error.
     """
-    from archcalc.analysis.published import verdicts
+    from archcalc.published import reproduction
 
-    told, specs = on_error or _raised, values.paths("specs", specs)
-    every = library.networks(specs, on_error=told, printed=True)
-    files = {spec.file: spec for spec in every if spec.published or spec.claims}
-    resolve = _resolver(specs, every)
-    found = {}
+    where = values.paths("specs", specs)
     with collector_paused():
-        for spec in files.values():
-            try:
-                judged = list(verdicts(spec.published, spec.claims, resolve(spec), spec.published))
-            except ArchcalcError as error:
-                told(error)
-            else:
-                found[spec.name] = judged
-    return dict(sorted(found.items()))
+        return reproduction.of_everything(opener(where), where, on_error)
 
 
-def check_printed(spec: Spec, *, specs: Sequence[str] = ()) -> None:
-    """Raise SpecError or SpecErrors for figures and claims of a whole file that can't be judged."""
-    from archcalc.analysis.published import refusals
+def check_printed(family: Literature, *, specs: Sequence[str] = ()) -> None:
+    """Raise SpecError or SpecErrors for a family's figures and claims that can't be judged."""
+    from archcalc.published import reproduction
 
-    found = refusals(spec.published, spec.claims, _resolver(specs)(spec))
-    errors = [error for error in islice(found, MOST_ERRORS) if isinstance(error, SpecError)]
-    if errors:
-        raise errors[0] if len(errors) == 1 else SpecErrors(errors)
-
-
-def _raised(error: ArchcalcError) -> None:
-    raise error
-
-
-def _whole(spec: Spec, specs: Sequence[str]) -> Iterator[Verdict]:
-    """The verdicts of a whole file."""
-    from archcalc.analysis.published import verdicts
-
-    resolve = _resolver(specs)(spec)
-    yield from verdicts(spec.published, spec.claims, resolve, spec.published)
-
-
-def _about(spec: Spec, specs: Sequence[str], on_error: OnError | None) -> Iterator[Verdict]:
-    """The verdicts about one network: of its own file, then of the others."""
-    from archcalc.analysis.published import about, verdicts
-
-    names = set(library.names(spec))
-    resolve = _resolver(specs)
-    whole = library.with_printed(spec)
-    own: tuple[Any, Any] = (whole.published, whole.claims)
-    if spec.variant is not None:
-        own = about(names, *own)
-    yield from verdicts(*own, resolve(spec), whole.published)
-    for other in library.mentioning(names, specs, on_error):
-        if other.file == spec.file:
-            continue
-        said = about(names, other.published, other.claims)
-        try:
-            yield from list(verdicts(*said, resolve(other), other.published))
-        except ArchcalcError as error:
-            (on_error or _raised)(error)
-
-
-PRINTED = frozenset({"params", "mult_adds", "flops", "depth", *QUOTED})
+    reproduction.check(family, opener(specs))
 
 
 def printed_of(
     analysis: Analysis, *, specs: Sequence[str] = (), on_error: OnError | None = None
 ) -> list[Verdict]:
     """Verdicts on what is printed of a whole network: its costs and accuracies, by all specs."""
-    from archcalc.analysis.published import about, of_network
+    from archcalc.published.reproduction import of_whole_network
 
     spec = _spec_of(analysis)
     if spec is None:
         return []
-    names = set(library.names(spec))
-    resolve = _resolver(specs)
-    others = library.mentioning(names, specs, on_error)
-    found: list[Verdict] = []
-    for one in (library.with_printed(spec), *(one for one in others if one.file != spec.file)):
-        tables, _ = about(names, one.published, ())
-        found += of_network(analysis.label, PRINTED, tables, resolve(one))
-    return found
+    return of_whole_network(spec, analysis.label, opener(specs), specs, on_error)
 
 
 class _Asked:
@@ -393,30 +327,21 @@ class _Asked:
         return analyze(self.spec, settings=self.settings)
 
 
-def _resolver(
-    specs: Sequence[str], known: Iterable[Spec] = ()
-) -> Callable[[Spec], Callable[[str], _Asked]]:
-    """What a request in a spec's own tables means: its own networks first; each analyzed once."""
-    done: dict[tuple[str, str], _Asked] = {}  # by file and request
-    same: dict[tuple[str, str], _Asked] = {}  # by file and what it comes to
-    others = {plain(one.network): one for one in known}
+def opener(specs: Sequence[str] = ()) -> Open:
+    """A function that opens each network of printed figures, and analyzes it once."""
+    by_request: dict[tuple[str, str], _Asked] = {}
+    by_label: dict[tuple[str, str], _Asked] = {}  # by file and settings
 
-    def of(spec: Spec) -> Callable[[str], _Asked]:
-        own = {plain(one.network): one for one in library.variants(spec)}
+    def opened(network: str | Spec, settings: str) -> _Asked:
+        named = network if isinstance(network, str) else f"{network.file}#{network.network}"
+        key = named, settings
+        if key not in by_request:
+            spec = library.find(network, specs) if isinstance(network, str) else network
+            asked = _Asked(spec, dict(requests.pairs(settings)) if settings else {})
+            by_request[key] = by_label.setdefault((spec.file, asked.label), asked)
+        return by_request[key]
 
-        def resolve(asked: str) -> _Asked:
-            name, _, rest = asked.partition("@")
-            found = own.get(plain(name)) if name else spec
-            key = (spec.file if found else "", asked)
-            if key not in done:
-                network = found or others.get(plain(name)) or library.find(name, specs)
-                new = _Asked(network, dict(requests.pairs(rest)) if rest else {})
-                done[key] = same.setdefault((network.file, new.label), new)
-            return done[key]
-
-        return resolve
-
-    return of
+    return opened
 
 
 def paths(network: Network, output: str | None = None, **more: Any) -> Paths:

@@ -22,23 +22,24 @@ import ledger
 
 from archcalc import api
 from archcalc.analysis.explain import explain
-from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
-from archcalc.analysis.published import verdicts as judged
 from archcalc.errors import ArchcalcError, Place
-from archcalc.printed import CONVENTIONS, PRINTING, QUOTED, Figure, Quotation
+from archcalc.published.literature import literature
+from archcalc.published.printed import CONVENTIONS, PRINTING, QUOTED, Figure, Quotation
+from archcalc.published.reproduction import resolver
+from archcalc.published.verdicts import CONVENTION, DIFFERS, MATCH, QUOTE
+from archcalc.published.verdicts import verdicts as judged
 from archcalc.report import explanations
 from archcalc.report.figures import percent, rounded
 from archcalc.report.verdicts import shown
 from archcalc.report.writers import escaped
-from archcalc.spec import library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from fractions import Fraction
 
     from archcalc.analysis.explain import Derivation, Explanation
-    from archcalc.analysis.published import Verdict
-    from archcalc.printed import Claim
+    from archcalc.published.printed import Claim
+    from archcalc.published.verdicts import Verdict
 
 PAGES = Path(__file__).resolve().parent / "documents"
 SOURCE = "course notes"
@@ -437,8 +438,8 @@ def _conventions() -> dict[Place, tuple[str, ...]]:
     """How each printed figure is counted, by its place."""
     return {
         cell.place: cell.conventions
-        for spec in library.networks(printed=True)
-        for table in spec.published
+        for family in literature()
+        for table in family.tables
         for cell in table.cells
     }
 
@@ -501,14 +502,12 @@ class _Named(NamedTuple):
 @cache
 def heard() -> dict[Any, Heard]:
     """All claims of the documents, by their place."""
-    every = library.networks(printed=True)
-    resolvers = api._resolver((), every)  # noqa: SLF001, nothing else needs it
-    found = {}
-    for spec in {spec.file: spec for spec in every if spec.claims}.values():
-        resolve = resolvers(spec)
-        for claim in spec.claims:
+    opened, found = api.opener(), {}
+    for family in literature():
+        resolve = resolver(family, opened)
+        for claim in family.claims:
             if claim.source.startswith(SOURCE):
-                found[claim.place] = _heard(claim, resolve, spec.published)
+                found[claim.place] = _heard(claim, resolve, family.tables)
     return found
 
 

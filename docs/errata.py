@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import documents
 import ledger
 
-from archcalc import printed
-from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE, Verdict
-from archcalc.printed import CONVENTIONS
+from archcalc.published import printed
+from archcalc.published.printed import CONVENTIONS
+from archcalc.published.verdicts import CONVENTION, DIFFERS, MATCH, QUOTE, Verdict
 from archcalc.report.figures import percent, rounded
 from archcalc.report.verdicts import shown
 from archcalc.report.writers import escaped

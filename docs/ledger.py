@@ -34,7 +34,7 @@ from archcalc import api
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archcalc.analysis.published import Verdict
+    from archcalc.published.verdicts import Verdict
 
 LEDGER = Path(__file__).resolve().parent / "ledger"
 WORDS = 16  # characters of a sentence that are enough to find it

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command import good
 
-from archcalc.analysis.published import DIFFERS, MATCH, QUOTE
+from archcalc.published.verdicts import DIFFERS, MATCH, QUOTE
 from archcalc.report.verdicts import shown
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archcalc import api
-from archcalc.analysis.published import DIFFERS, QUOTE
+from archcalc.published.verdicts import DIFFERS, QUOTE
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 
@@ -18,7 +18,7 @@ import errata
 import ledger
 
 if TYPE_CHECKING:
-    from archcalc.analysis.published import Verdict
+    from archcalc.published.verdicts import Verdict
 
 PAGE = errata.PAGE.read_text(encoding="utf-8")
 PARTS = re.split(r"^## (.+)$", PAGE, flags=re.MULTILINE)

@@ -20,10 +20,11 @@ import archcalc
 from archcalc import analyze
 from archcalc.analysis import Analysis
 from archcalc.analysis.figures import PUBLISHED
-from archcalc.analysis.published import UNEXPLAINED, UNFOUNDED
 from archcalc.api import analyze_all, check_printed, reproduce
 from archcalc.errors import ArchcalcError, SpecError
-from archcalc.printed import CONVENTIONS, QUOTED
+from archcalc.published.literature import of_path
+from archcalc.published.printed import CONVENTIONS, QUOTED
+from archcalc.published.verdicts import UNEXPLAINED, UNFOUNDED
 from archcalc.report import explanations, verdicts
 from archcalc.report.columns import COLUMNS
 from archcalc.report.model import as_text
@@ -302,7 +303,7 @@ def judge_numbers(numbers: range, folder: Path) -> int:
         text = judged_text(random.Random(number))
         path.write_text(text)
         try:
-            refused = is_refused(lambda: check_printed(library.read(str(path), printed=True)))
+            refused = is_refused(lambda: check_printed(of_path(str(path))))
             assert is_refused(lambda: judge(path)) is refused
         except Exception as error:
             raise AssertionError(f"claim {number}:\n{text}") from error

@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from archcalc.errors import SpecError
 from archcalc.ops.fields import REQUIRED
+from archcalc.published.jsonschema import json_schema
 from archcalc.spec import library
-from archcalc.spec.jsonschema import json_schema
 from archcalc.spec.layers import COMMON, JOINS, LAYER_KINDS, STRUCTURE
 from archcalc.spec.schema import TOP
 

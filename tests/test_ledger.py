@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archcalc import api
-from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, Verdict
+from archcalc.published.verdicts import CONVENTION, DIFFERS, MATCH, Verdict
 
 if TYPE_CHECKING:
     from types import ModuleType

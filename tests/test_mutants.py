@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archcalc import api
-from archcalc.analysis.published import CONVENTION, MATCH, verdicts
+from archcalc.published.literature import Literature, literature, of_spec
+from archcalc.published.reproduction import resolver
+from archcalc.published.verdicts import CONVENTION, MATCH, verdicts
 from archcalc.spec import library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from archcalc.analysis.published import Subject, Verdict
     from archcalc.errors import Place
-    from archcalc.printed import Printed
-    from archcalc.spec.model import Spec
+    from archcalc.published.printed import Printed
+    from archcalc.published.verdicts import Subject, Verdict
 
     Move = Callable[[Printed], Printed | None]
 
@@ -81,29 +82,28 @@ def turned(figure: Printed) -> Printed | None:
 MOVES: tuple[Move, ...] = (by_share(1), by_share(-1), by_unit(1), by_unit(-1), turned)
 
 
-def survivors(specs: Iterable[Spec]) -> tuple[int, list[tuple[str, str]]]:
+def survivors(families: Iterable[Literature]) -> tuple[int, list[tuple[str, str]]]:
     """How many figures are moved, and which of them still match."""
-    resolver = api._resolver(())
-    found = [verdict for spec in specs for verdict in judged(spec, resolver(spec))]
+    opened = api.opener()
+    found = [verdict for one in families for verdict in judged(one, resolver(one, opened))]
     return len(found), [
         (one.source, one.printed) for one in found if one.kind in (MATCH, CONVENTION)
     ]
 
 
-def judged(spec: Spec, resolve: Callable[[str], Subject]) -> Iterator[Verdict]:
+def judged(family: Literature, resolve: Callable[[str], Subject]) -> Iterator[Verdict]:
     """The verdicts on all figures that match, each moved in every way."""
     good = {
         verdict.place
-        for verdict in verdicts(spec.published, spec.claims, resolve, spec.published)
+        for verdict in verdicts(family.tables, family.claims, resolve, family.tables)
         if verdict.kind in (MATCH, CONVENTION)
     }
     for move in MOVES:
         tables = [
-            table._replace(cells=tuple(mutants(table.cells, good, move)))
-            for table in spec.published
+            table._replace(cells=tuple(mutants(table.cells, good, move))) for table in family.tables
         ]
-        claims = mutants(spec.claims, good, move)
-        yield from verdicts(tables, claims, resolve, spec.published)
+        claims = mutants(family.claims, good, move)
+        yield from verdicts(tables, claims, resolve, family.tables)
 
 
 def mutants(figures: Iterable[Any], good: set[Place], move: Move) -> Iterator[Any]:
@@ -116,7 +116,7 @@ def mutants(figures: Iterable[Any], good: set[Place], move: Move) -> Iterator[An
 def test_moved_figures_of_some_networks_differ() -> None:
     """Of those that are quickly analyzed; three in a thousand of all may survive."""
     names = ("lenet5", "alexnet", "squeezenet", "highway-19")
-    count, found = survivors(library.with_printed(library.find(name)) for name in names)
+    count, found = survivors(of_spec(library.find(name)) for name in names)
     assert count > 800
     assert set(found) <= SURVIVORS
 
@@ -124,8 +124,6 @@ def test_moved_figures_of_some_networks_differ() -> None:
 @pytest.mark.slow
 def test_moved_figures_differ() -> None:
     """Fewer than three in a thousand survive, and each of them is listed."""
-    every = library.networks((), printed=True)
-    specs = {spec.file: spec for spec in every if spec.published or spec.claims}
-    count, found = survivors(specs.values())
+    count, found = survivors(literature())
     assert set(found) == SURVIVORS
     assert len(found) < 0.003 * count

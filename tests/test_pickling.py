@@ -16,7 +16,7 @@ from archcalc import GraphBuilder, Output
 from archcalc.errors import ArchcalcError, GraphError, Place, SpecError, SpecErrors
 from archcalc.ops import KINDS
 from archcalc.ops.window import HELD, POINTWISE, WHOLE
-from archcalc.spec import library
+from archcalc.published.literature import of_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,11 +127,13 @@ def test_a_verification() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_specs_with_what_papers_print(way: Callable[[Any], Any]) -> None:
-    spec = library.with_printed(archcalc.load("mobilenet"))
-    found = way(spec)
-    assert figures(archcalc.analyze(found, alpha=0.5)) == figures(archcalc.analyze(spec, alpha=0.5))
-    assert spec.claims
-    for claim, other in zip(spec.claims, found.claims, strict=True):
+    family = of_spec(archcalc.load("mobilenet"))
+    found = way(family)
+    assert figures(archcalc.analyze(found.spec, alpha=0.5)) == figures(
+        archcalc.analyze(family.spec, alpha=0.5)
+    )
+    assert family.claims
+    for claim, other in zip(family.claims, found.claims, strict=True):
         numbers = dict.fromkeys(claim.where, 7)
         assert other.relation(numbers) == claim.relation(numbers)
 

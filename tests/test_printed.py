@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from archcalc.analysis.published import matches
-from archcalc.printed import PrintedError, printed
+from archcalc.published.printed import PrintedError, printed
+from archcalc.published.verdicts import matches
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,16 @@ from typer.testing import CliRunner
 import archcalc
 from archcalc import api
 from archcalc.analysis.figures import PUBLISHED
-from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE, UNFOUNDED, computed
 from archcalc.cli import app
 from archcalc.errors import SpecError, SpecErrors
-from archcalc.spec import library, reader
+from archcalc.published.literature import literature, of_path, of_spec
+from archcalc.published.verdicts import CONVENTION, DIFFERS, MATCH, QUOTE, UNFOUNDED, computed
+from archcalc.spec import library
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from archcalc.analysis.published import Verdict
+    from archcalc.published.verdicts import Verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 
@@ -303,9 +304,8 @@ REFERRING = r"\b(rows? before|row above|as above|copied from|see above|ditto)\b"
 
 def test_reasons_stand_alone() -> None:
     """No reason refers to another row's, nor to a paper without what the paper says."""
-    every = library.networks((), printed=True)
-    for spec in {spec.file: spec for spec in every}.values():
-        entries = [*(cell for table in spec.published for cell in table.cells), *spec.claims]
+    for family in literature():
+        entries = [*(cell for table in family.tables for cell in table.cells), *family.claims]
         leaning = [entry.place for entry in entries if re.search(REFERRING, entry.why)]
         assert not leaning
 
@@ -319,8 +319,8 @@ UNSEARCHED = ("Sandler et al. 2018", "Iandola et al. 2016", "Huang et al. 2016")
 def test_protocols_tell_accuracies_apart() -> None:
     """Within a source and protocol a network has one accuracy; on ImageNet its crops are named."""
     values: dict[tuple[str, ...], set[Fraction]] = {}
-    for spec in {spec.file: spec for spec in library.networks((), printed=True)}.values():
-        for table in spec.published:
+    for family in literature():
+        for table in family.tables:
             if table.source.startswith("course notes"):
                 continue
             for cell in table.cells:
@@ -597,7 +597,7 @@ def test_accuracies_that_are_not_one(spec: Path, source: str, count: int) -> Non
 )  # fmt: skip
 def test_entries_that_say_nothing(entries: str, place: tuple[int, int], message: str) -> None:
     with pytest.raises(SpecErrors) as caught:
-        library.parse(SPEC + entries + "\n", "small.yaml", printed=True)
+        of_spec(library.parse(SPEC + entries + "\n", "small.yaml"))
     error = caught.value.errors[0]
     assert error.place is not None
     assert (error.place.line, error.place.column) == place
@@ -682,7 +682,7 @@ def test_entries_about_what_is_not_there(spec: Path, entries: str, message: str)
 
 
 def validated(path: str) -> None:
-    api.check_printed(library.read(path, printed=True))
+    api.check_printed(of_path(path))
 
 
 def test_validate_tells_every_entry_that_cannot_be_judged(spec: Path) -> None:
@@ -706,30 +706,98 @@ def test_a_vector_has_no_receptive_field(tmp_path: Path) -> None:
 def test_tables_are_read_only_where_they_are_asked_for() -> None:
     """A table of a network does not wait for what papers print of it; `validate` reads all."""
     wrong = SPEC + "published:\n  - {source: a, network: {parms: 3}}\n# said\nclaims:\n- {}\n"
-    assert library.parse(wrong, "small.yaml").published == ()
+    spec = library.parse(wrong, "small.yaml")
     with pytest.raises(SpecErrors) as caught:
-        library.parse(wrong, "small.yaml", printed=True)
+        of_spec(spec)
     assert len(caught.value.errors) == 5
 
 
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("a: 1\npublished:\n  - b\n\n  # c\n  - d\ne: 2\n", "a: 1\n\n\n\n\n\ne: 2\n"),
-        ("published:\n- b\n- c\n", "\n\n\n"),
-        ("claims: # those\n  - b\nx: 1\n", "\n\nx: 1\n"),
-        ("claims:\n  - b\n---\nx: 1\n", "\n\n---\nx: 1\n"),
-        ("published: [b]\n", "published: [b]\n"),
-        ("published:\n  - &b 1\nx: *b\n", "published:\n  - &b 1\nx: *b\n"),
-        ("{a: 1,\npublished:\n  [b]}\n", "{a: 1,\npublished:\n  [b]}\n"),
-        ("a:\n  published:\n    - b\n", "a:\n  published:\n    - b\n"),
-        ("published:\n  - b", "\n"),
-        ("published:\n  - Simonyan & Zisserman\n", "\n\n"),
-        ("published_too:\n  - b\n", "published_too:\n  - b\n"),
-    ],
-)
-def test_what_is_left_out(text: str, left: str) -> None:
-    assert reader.without(text, library.PRINTED) == left
+# Files of printed figures.
+
+
+PRINTED = """published:
+  - source: a paper
+    layers: {C1: {params: 156}, C3: {params: 2417}}
+claims:
+  - {source: b, where: {p: small C1 params, v: vgg16 depth}, is: p / 156 + v, printed: 17}
+"""
+
+
+@pytest.fixture
+def beside(spec: Path) -> Path:
+    """A file of printed figures beside the spec."""
+    spec.write_text(SPEC, encoding="utf-8")
+    path = spec.parent / "published" / "small.yaml"
+    path.parent.mkdir()
+    path.write_text(PRINTED, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("asked", ["small", "small.yaml", "published/small.yaml"])
+def test_figures_in_a_file_beside_the_spec(
+    beside: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.chdir(beside.parents[1])
+    found = api.reproduce(asked, specs=".")
+    assert [verdict.kind for verdict in found] == [MATCH, DIFFERS, MATCH]
+    assert {verdict.place.file for verdict in found} <= {
+        "./published/small.yaml", "published/small.yaml",
+    }  # fmt: skip
+    assert api.reproduce_all(specs=".")["small"] == api.reproduce("small", specs=".")
+
+
+@pytest.mark.usefixtures("beside")
+def test_figures_inside_the_spec_come_first(spec: Path) -> None:
+    spec.write_text(SPEC + "published: [{source: c, network: {depth: 3}}]\n", encoding="utf-8")
+    found = api.reproduce(str(spec))
+    assert [verdict.source for verdict in found] == ["c", "a paper", "a paper", "b"]
+
+
+def test_other_networks_know_what_is_printed_of_them(beside: Path) -> None:
+    found = api.reproduce("vgg16", specs=str(beside.parents[1]))
+    assert [one.network for one in found if one.source == "b"] == ["small, vgg16"]
+
+
+def test_figures_of_a_shipped_network_in_a_directory_of_ones_own(tmp_path: Path) -> None:
+    """`lenet5` is no spec there; what is shipped of it is judged as well."""
+    path = tmp_path / "published" / "lenet5.yaml"
+    path.parent.mkdir()
+    path.write_text("published: [{source: mine, layers: {C1: {params: 156}}}]\n")
+    for found in (
+        api.reproduce("lenet5", specs=str(tmp_path)),
+        api.reproduce_all(specs=str(tmp_path))["lenet5"],
+    ):
+        assert [one.kind for one in found if one.source == "mine"] == [MATCH]
+        assert len(found) > 50
+    [alone] = api.reproduce(str(path))
+    assert alone.kind == MATCH
+
+
+def test_validate_takes_files_of_printed_figures(beside: Path) -> None:
+    ran = CliRunner().invoke(app, ["validate", str(beside), str(beside.parents[1] / "small.yaml")])
+    assert (ran.exit_code, ran.stdout.splitlines()[0]) == (
+        0,
+        f"{beside}: correct, 3 printed figures",
+    )
+    beside.write_text("published: [{source: a, layers: {C9: {params: 3}}}]\n", encoding="utf-8")
+    ran = CliRunner().invoke(app, ["validate", str(beside), str(beside.parents[1] / "small.yaml")])
+    assert ran.exit_code == 2
+    assert ran.stderr.count("published/small.yaml:1:39: expected a layer of small") == 2
+    beside.write_text("name: small\nlayers: []\n", encoding="utf-8")
+    ran = CliRunner().invoke(app, ["validate", str(beside)])
+    assert "a file of printed figures: expected a key it takes, received 'name'" in ran.stderr
+
+
+def test_a_broken_file_of_printed_figures_leaves_the_others(beside: Path) -> None:
+    beside.write_text("published: 3\n", encoding="utf-8")
+    told: list[str] = []
+    found = api.reproduce_all(
+        specs=str(beside.parents[1]), on_error=lambda error: told.append(str(error))
+    )
+    assert "small" not in found
+    assert "lenet5" in found
+    [message] = told
+    assert "small.yaml:1:12: expected a list of tables" in message
 
 
 # The command.

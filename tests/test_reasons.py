@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from archcalc.analysis.reasons import false_equations, problem
-from archcalc.printed import printed
+from archcalc.published.printed import printed
+from archcalc.published.reasons import false_equations, problem
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,12 @@ from archcalc import api
 from archcalc.analysis import figures as computed
 from archcalc.errors import ArchcalcError
 from archcalc.ops import KINDS, fields
-from archcalc.printed import CONVENTIONS, PRINTING, QUOTED
+from archcalc.published.entries import CELL, CLAIM, TABLE
+from archcalc.published.jsonschema import json_schema
+from archcalc.published.printed import CONVENTIONS, PRINTING, QUOTED
 from archcalc.spec import checker, expansion, expressions, layers, library, reader, schema
 from archcalc.spec.expressions import FUNCTIONS, RESERVED, Expression
-from archcalc.spec.jsonschema import json_schema
 from archcalc.spec.layers import COMMON, LAYER_KINDS, OF_BLOCKS
-from archcalc.spec.published import CELL, CLAIM, TABLE
 from archcalc.spec.schema import PAPER, TOP
 
 DOCS = Path(__file__).parents[1] / "docs"

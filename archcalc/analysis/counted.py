@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.analysis import Analysis
-from archcalc.analysis.published import computed
 from archcalc.analysis.rows import Row
 from archcalc.formula import Ratio
 
@@ -57,17 +56,6 @@ def _tool_tally(name: str, row: Row) -> Tally:
     more = sum(term.number for term in tool.mult_add_terms(row.node))
     params = sum(term.number for term in tool.params_terms(row.node))
     return Tally(row.params + params, row.mult_adds + more * row.analysis.batch)
-
-
-def as_printed(
-    source: str, params: tuple[str, ...], mult_adds: tuple[str, ...], notes: tuple[str, ...]
-) -> Counting:
-    """As a published table counts, by the conventions it declares for either figure."""
-    return Counting(source, notes, partial(_printed_tally, params, mult_adds))
-
-
-def _printed_tally(params: tuple[str, ...], mult_adds: tuple[str, ...], row: Row) -> Tally:
-    return Tally(computed(row, "params", params), computed(row, "mult_adds", mult_adds))
 
 
 class CountedRow(Row):

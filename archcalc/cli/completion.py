@@ -190,13 +190,13 @@ def countings(before: Before, word: str) -> Iterator[Choice]:
 
 def sources(before: Before, word: str) -> Iterator[Choice]:
     """Papers and documents that print figures of the networks named; after a comma their parts."""
-    from archcalc.spec import library
+    from archcalc.published.literature import literature
 
-    every = library.networks(before.specs(), printed=True)
+    every = literature(before.specs(), on_error=lambda _: None)
     names = {spec.name for spec in before.found()}
-    asked = [spec for spec in every if spec.name in names or not names]
-    printed = [table.source for spec in asked for table in spec.published]
-    printed += [claim.source for spec in asked for claim in spec.claims]
+    asked = [family for family in every if family.name in names or not names]
+    printed = [table.source for family in asked for table in family.tables]
+    printed += [claim.source for family in asked for claim in family.claims]
     whole = "," in word
     yield from map(
         Choice, dict.fromkeys(one if whole else one.partition(",")[0] for one in printed)

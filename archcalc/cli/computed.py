@@ -494,7 +494,7 @@ def schema(
     """The JSON Schema of specs, for editors."""
     import json
 
-    from archcalc.spec.jsonschema import json_schema
+    from archcalc.published.jsonschema import json_schema
 
     write([json.dumps(json_schema(), indent=2, ensure_ascii=False), "\n"], output)
 
@@ -506,23 +506,34 @@ def validate(
     specs: SpecsOption = None,
 ) -> None:
     """Check spec files."""
-    from archcalc.api import check_printed
-    from archcalc.spec import library
-    from archcalc.spec.expansion import expand
-
     wrong = 0
     for path in files:
         try:
-            whole = library.read(path, printed=True)
-            variants = library.variants(whole)
-            for spec in variants:
-                expand(spec)
-            check_printed(whole, specs=specs or ())
+            checked = _checked(path, specs or ())
         except ArchcalcError as error:
             wrong += 1
             complain(error)
         else:
-            many = "s" * (len(variants) != 1)
-            write([f"{path}: correct, {len(variants)} network{many}\n"], None)
+            write([f"{path}: correct, {checked}\n"], None)
     if wrong:
         raise typer.Exit(2)
+
+
+def _checked(path: str, specs: Sequence[str]) -> str:
+    """How much there is in a file in which nothing is wrong: networks, or printed figures alone."""
+    from archcalc.api import check_printed
+    from archcalc.published import literature
+    from archcalc.spec import library
+    from archcalc.spec.expansion import expand
+
+    if literature.is_alone(path):
+        family = literature.of_path(path)
+        check_printed(family, specs=specs)
+        count = len(family.claims) + sum(len(table.cells) for table in family.tables)
+        return f"{count} printed figure{'s' * (count != 1)}"
+    spec = library.read(path)
+    variants = library.variants(spec)
+    for variant in variants:
+        expand(variant)
+    check_printed(literature.of_spec(spec), specs=specs)
+    return f"{len(variants)} network{'s' * (len(variants) != 1)}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from archcalc.analysis import Analysis
-    from archcalc.analysis.published import Verdict
+    from archcalc.published.verdicts import Verdict
     from archcalc.pytorch.latency import Latency
 
 
@@ -395,7 +395,7 @@ def _sources(column: Column, rows: Sequence[Compared]) -> Iterator[str]:
 
 def _accuracy(one: Verdict) -> Accuracy | None:
     """A verdict's accuracy, where it is a plain share of a network's answers."""
-    from archcalc.printed import printed
+    from archcalc.published.printed import printed
 
     key = _KEYS.get(one.figure)
     if key is None or one.layer:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archcalc import words
-from archcalc.analysis.counted import CountedAnalysis, Counting, as_printed, as_tool
+from archcalc.analysis.counted import CountedAnalysis, Counting, as_tool
 from archcalc.analysis.figures import FIGURES
 from archcalc.analysis.tools import TOOLS
 from archcalc.errors import SettingError, one_line, plain, received
-from archcalc.printed import CONVENTIONS
+from archcalc.published.computed import as_printed
+from archcalc.published.printed import CONVENTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from archcalc.analysis import Analysis
-    from archcalc.printed import Cell, Published
+    from archcalc.published.printed import Cell, Published
 
 PAPER = "paper"
 COUNTINGS = (*TOOLS, PAPER)

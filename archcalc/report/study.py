@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from archcalc.analysis import Analysis
     from archcalc.analysis.explain import Explanation
-    from archcalc.analysis.published import Verdict
+    from archcalc.published.verdicts import Verdict
 
 SUMMARY = ("name", "year", "title", "depth", *(key for key in COMPARED if key != "depth"))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from archcalc.analysis import Analysis
     from archcalc.analysis.rows import Row
     from archcalc.graph import DeclaredTable
-    from archcalc.printed import Published
+    from archcalc.published.printed import Published
 
 FOLDED_ROLES = ("normalization", "activation")
 

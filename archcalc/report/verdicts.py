@@ -7,9 +7,9 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.analysis.published import CONVENTION, DIFFERS, MATCH, QUOTE
 from archcalc.errors import SettingError, did_you_mean, one_line, received
-from archcalc.printed import CONVENTIONS
+from archcalc.published.printed import CONVENTIONS
+from archcalc.published.verdicts import CONVENTION, DIFFERS, MATCH, QUOTE
 from archcalc.report.columns import Column
 from archcalc.report.figures import percent, rounded
 from archcalc.report.model import Line, Report, Table
@@ -19,7 +19,7 @@ from archcalc.report.wrapping import wrapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
-    from archcalc.analysis.published import Verdict
+    from archcalc.published.verdicts import Verdict
 
 
 class Heading(NamedTuple):

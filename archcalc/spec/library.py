@@ -10,7 +10,7 @@ from archcalc.errors import ArchcalcError, NetworkNotFound, did_you_mean, plain,
 from archcalc.spec import reader, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from archcalc.spec.model import Spec
 
@@ -38,28 +38,25 @@ def directories(extra: Sequence[str] = ()) -> list[str]:
     return [*extra, *named, shipped()]
 
 
-PRINTED = ("published", "claims")  # long, and needed by few
+def parse(text: str, file: str, name: str | None = None, path: str = "") -> Spec:
+    """The Spec of a text; `file` is used in messages. Raises SpecError or SpecErrors."""
+    name = name or stem(file) or "network"
+    return schema.check(reader.read(text, file), file, text, name)._replace(path=path)
 
 
-def parse(text: str, file: str, stem: str | None = None, *, printed: bool = False) -> Spec:
-    """The Spec of a text; `file` is used in messages. Raises SpecError or SpecErrors.
-
-    What papers print of it (`published:`, `claims:`) is left unread unless `printed` is true.
-    """
-    stem = stem or os.path.splitext(os.path.basename(file))[0] or "network"
-    needed = text if printed else reader.without(text, PRINTED)
-    return schema.check(reader.read(needed, file), file, text, stem)
-
-
-def read(path: str, *, printed: bool = False) -> Spec:
+def read(path: str) -> Spec:
     """The Spec in a file, no variant picked."""
-    return parse(reader.read_file(path), path, printed=printed)
+    return parse(reader.read_file(path), path, path=path)
 
 
-def with_printed(spec: Spec) -> Spec:
-    """The same Spec with what papers print of it."""
-    whole = parse(spec.text, spec.file, printed=True)
-    return spec._replace(published=whole.published, claims=whole.claims)
+def read_listed(path: str) -> Spec:
+    """The Spec in a file of a directory of specs; a shipped one is called without where it lies."""
+    return parse(reader.read_file(path), told(path), path=path)
+
+
+def stem(path: str) -> str:
+    """A file's name without its suffix, which is the network's where the spec names none."""
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def find(name: str, specs: Sequence[str] = ()) -> Spec:
@@ -113,7 +110,7 @@ def _matched(request: str, specs: Sequence[str]) -> list[str]:
 
 def _holds_a_spec(path: str) -> bool:
     """Whether a file that is not called so is one: JSON is YAML as well."""
-    return path.lower().endswith(".json") and '"layers"' in (_text(path) or "")
+    return path.lower().endswith(".json") and '"layers"' in (text_of(path) or "")
 
 
 def is_path(name: str) -> bool:
@@ -164,28 +161,6 @@ def names(spec: Spec) -> list[str]:
     return [plain(spec.network), *map(plain, aliases)]
 
 
-def mentioning(
-    wanted: Collection[str], specs: Sequence[str] = (), on_error: OnError | None = None
-) -> Iterator[Spec]:
-    """The specs, with what papers print, whose text holds one of these (plain) names.
-
-    A file that is no spec is left out if `on_error` is given, which gets the error.
-    """
-    for directory in directories(specs):
-        for path in _files(directory):
-            text = _text(path)
-            if text is None or not any(name in plain(text) for name in wanted):
-                continue
-            try:
-                spec = parse(text, _told(path), printed=True)
-            except ArchcalcError as error:
-                if on_error is None:
-                    raise
-                on_error(error)
-            else:
-                yield spec
-
-
 def _named(name: str, places: list[str]) -> Spec | None:
     """The network of that name: only files whose text holds the name are read."""
     wanted = plain(name)
@@ -193,9 +168,9 @@ def _named(name: str, places: list[str]) -> Spec | None:
     for directory in places:
         for path, text in _candidates(wanted, directory):
             try:
-                spec = parse(text, _told(path))
+                spec = parse(text, told(path), path=path)
             except ArchcalcError as error:
-                if wanted == plain(os.path.splitext(os.path.basename(path))[0]):
+                if wanted == plain(stem(path)):
                     raise  # the file is named so: a namesake elsewhere would not be meant
                 problem = problem or error
                 continue
@@ -217,7 +192,7 @@ def _several(spec: Spec) -> NetworkNotFound:
     )
 
 
-def _told(path: str) -> str:
+def told(path: str) -> str:
     """How a file is called in messages and documents: shipped ones without where they lie."""
     inside = os.path.dirname(path) == shipped()
     return f"specs/{os.path.basename(path)}" if inside else path
@@ -225,31 +200,31 @@ def _told(path: str) -> str:
 
 def _candidates(wanted: str, directory: str) -> Iterator[tuple[str, str]]:
     """Files that may declare the name, the likeliest first."""
-    paths = sorted(_files(directory), key=lambda path: (-_likeness(wanted, path), path))
+    paths = sorted(files(directory), key=lambda path: (-_likeness(wanted, path), path))
     for path in paths:
-        stem = os.path.splitext(os.path.basename(path))[0]
-        named = wanted == plain(stem)
-        text = reader.read_file(path) if named else _text(path)
+        named = wanted == plain(stem(path))
+        text = reader.read_file(path) if named else text_of(path)
         if text is not None and (named or wanted in plain(text)):
             yield path, text
 
 
 def _likeness(wanted: str, path: str) -> int:
     """How much of the file's name and the wanted one are the same from the start."""
-    stem = plain(os.path.splitext(os.path.basename(path))[0])
-    pairs = zip(wanted, stem, strict=False)
-    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(wanted), len(stem)))
-    return same + (wanted == stem)
+    name = plain(stem(path))
+    pairs = zip(wanted, name, strict=False)
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(wanted), len(name)))
+    return same + (wanted == name)
 
 
-def _text(path: str) -> str | None:
+def text_of(path: str) -> str | None:
+    """A file's text; none where it can't be read."""
     try:
         return reader.read_file(path)
     except ArchcalcError:
         return None
 
 
-def _files(directory: str) -> list[str]:
+def files(directory: str) -> list[str]:
     """The specs in a directory; a pipe or a directory of that name is none."""
     try:
         with os.scandir(directory) as entries:
@@ -273,19 +248,16 @@ def _may_be_read(entry: os.DirEntry[str]) -> bool:
 def networks(
     specs: Sequence[str] = (),
     on_error: OnError | None = None,
-    *,
-    printed: bool = False,
 ) -> list[Spec]:
     """Every network, the user's before the shipped ones.
 
-    Files that can't be read are left out; `on_error` is told of each. What papers print is read
-    if `printed` is true.
+    Files that can't be read are left out; `on_error` is told of each.
     """
     found: dict[str, Spec] = {}
     for directory in directories(specs):
-        for path in _files(directory):
+        for path in files(directory):
             try:
-                spec = parse(reader.read_file(path), _told(path), printed=printed)
+                spec = read_listed(path)
             except ArchcalcError as error:
                 if on_error is not None:
                     on_error(error)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from archcalc.memo import Memo
     from archcalc.ops import Op
     from archcalc.ops.base import Shape
-    from archcalc.printed import Claim, Published
 
 
 class TermError(Exception):
@@ -294,8 +293,7 @@ class Spec(NamedTuple):
     outputs: list[NetworkOutput]
     variants: dict[str, Variant]
     tables: dict[str, DeclaredTable]
-    published: tuple[Published, ...]
-    claims: tuple[Claim, ...]
+    path: str
     variant: Variant | None
     place: Place
     memo: Memo

@@ -75,7 +75,6 @@ class Mapping(Marked):
         return found[1] if found else None
 
 
-_ANCHOR = re.compile(r"&\S")  # not the sign between two authors
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
@@ -159,26 +158,6 @@ def read(text: str, file: str) -> Mapping:
             f"expected a mapping with 'input' and 'layers', received {got}", place=place
         )
     return root
-
-
-def without(text: str, keys: tuple[str, ...]) -> str:
-    """A file's text with these keys at its top level left blank, the lines where they were.
-
-    Only in the form that files have them in: the key alone on a line, its value below it. A value
-    with an anchor stays, and so does everything where the file is one flow mapping.
-    """
-    if text.lstrip().startswith("{"):
-        return text
-    lines, inside = text.split("\n"), False
-    for i, line in enumerate(lines):
-        if not inside or (line and line[0] not in " #-") or line[:3] == "---":
-            key, _, value = line.partition(":")
-            inside = key in keys and not value.split("#")[0].strip()
-        if inside:
-            if _ANCHOR.search(line):
-                return text
-            lines[i] = ""
-    return "\n".join(lines)
 
 
 def _at(text: str, file: str, position: int) -> Place:

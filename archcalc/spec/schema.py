@@ -6,8 +6,6 @@ The JSON Schema for editors is in `jsonschema.py`; what a layer kind's fields ta
 
 from __future__ import annotations
 
-from typing import Any
-
 from archcalc import words
 from archcalc.analysis.figures import COLUMN_KEYS
 from archcalc.errors import Place, SpecError, SpecErrors, received
@@ -25,6 +23,7 @@ TOP = (
     "name", "title", "doc", "paper", "aliases", "settings", "input", "blocks", "layers", "outputs",
     "variants", "tables", "published", "claims",
 )  # fmt: skip
+ELSEWHERE = ("published", "claims")  # what papers print: the room `published` reads these keys
 PAPER = ("title", "authors", "year", "venue", "arxiv", "doi", "url")
 
 MOST_BLOCKS = 500
@@ -74,8 +73,7 @@ class FileChecker(SettingsChecker, LayersChecker):
             outputs=self.outputs(root.get("outputs"), names),
             variants=self.variants(root.get("variants"), settings),
             tables=self.tables(root.get("tables")),
-            published=self.printed("tables", root.get("published")),
-            claims=self.printed("claims", root.get("claims")),
+            path="",
             variant=None,
             place=self.place(root),
             memo=Memo(),
@@ -85,15 +83,6 @@ class FileChecker(SettingsChecker, LayersChecker):
             self.error(aliases, "aliases: expected under each variant, received beside 'variants'")
         self._nesting(spec.layers, blocks)
         return spec
-
-    def printed(self, what: str, node: Marked | None) -> Any:
-        """What is printed of the networks; most specs of one's own have nothing here."""
-        if node is None:
-            return ()
-        from archcalc.spec import published
-
-        self.layer = None
-        return getattr(published, what)(self, node)
 
     def _input(self, root: Mapping, names: Names) -> m.Term:
         node = root.get("input")

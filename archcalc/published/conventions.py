@@ -10,12 +10,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.printed import PRINTING
+from archcalc.published.printed import PRINTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from archcalc.printed import Printed
+    from archcalc.published.printed import Printed
 
 MATCH, CONVENTION, DIFFERS = "match", "convention", "differs"
 

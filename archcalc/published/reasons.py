@@ -12,13 +12,13 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from archcalc.analysis.conventions import matches
-from archcalc.printed import PrintedError, printed
+from archcalc.published.conventions import matches
+from archcalc.published.printed import PrintedError, printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archcalc.printed import Printed
+    from archcalc.published.printed import Printed
 
 _NUMBER = re.compile(
     r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s*%|(?:\s?(?:KB|MB|GB|[KMGBT]|thousand|million|billion))"

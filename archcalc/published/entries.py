@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.figures import PUBLISHED
 from archcalc.errors import SpecError, did_you_mean, received, shown
-from archcalc.printed import (
+from archcalc.published.printed import (
     CONVENTIONS,
     QUOTED,
     Cell,
@@ -16,7 +16,7 @@ from archcalc.printed import (
     Published,
     Quotation,
 )
-from archcalc.printed import printed as parsed
+from archcalc.published.printed import printed as parsed
 from archcalc.spec.expressions import typed
 from archcalc.spec.model import Term, TermError
 from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
@@ -24,7 +24,7 @@ from archcalc.spec.reader import Mapping, Marked, Scalar, Sequence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from archcalc.printed import Printed
+    from archcalc.published.printed import Printed
     from archcalc.spec.checker import Checker
 
 TABLE = (
@@ -38,13 +38,13 @@ QUOTATION = ("quoted", "source")
 ACCURACY = ("figure", "source", "protocol")
 
 
-def tables(checker: Checker, node: Marked) -> tuple[Published, ...]:
+def tables(checker: Checker, node: Marked | None) -> tuple[Published, ...]:
     """Tables and passages that print figures."""
     items = checker.sequence(node, "a list of tables, each with its source")
     return tuple(table for item in items if (table := _table(checker, item)))
 
 
-def claims(checker: Checker, node: Marked) -> tuple[Claim, ...]:
+def claims(checker: Checker, node: Marked | None) -> tuple[Claim, ...]:
     """Relations that are printed."""
     items = checker.sequence(node, "a list of claims, each with its source")
     return tuple(claim for item in items if (claim := _claim(checker, item)))

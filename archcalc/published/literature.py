@@ -1,0 +1,158 @@
+"""Reading what papers print: `published/NAME.yaml` beside a spec, and the same keys inside one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from archcalc.errors import ArchcalcError, Place, SpecErrors, plain
+from archcalc.published import entries
+from archcalc.spec import library, reader
+from archcalc.spec.checker import Checker, TooMany
+from archcalc.spec.schema import ELSEWHERE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from archcalc.published.printed import Cell, Claim, Published
+    from archcalc.spec.model import Spec
+
+    OnError = Callable[[ArchcalcError], None]
+    Entries = tuple[tuple[Published, ...], tuple[Claim, ...]]
+
+FOLDER = "published"  # beside the specs
+
+
+class Literature(NamedTuple):
+    """What is printed of a family of networks: tables of figures, and claims.
+
+    Entries mean the networks of `spec` first. It is None where a directory has printed figures of
+    a network and no spec of that name.
+    """
+
+    name: str
+    spec: Spec | None
+    tables: tuple[Published, ...]
+    claims: tuple[Claim, ...]
+
+    @property
+    def networks(self) -> list[Spec]:
+        """The networks of its own spec."""
+        return library.variants(self.spec) if self.spec else []
+
+
+def literature(
+    specs: Sequence[str] = (),
+    *,
+    on_error: OnError | None = None,
+    mentioning: Collection[str] | None = None,
+) -> Iterator[Literature]:
+    """What is printed of every family, the user's before the shipped ones.
+
+    With `mentioning` only that of files whose text holds one of these (plain) names. A file with
+    an error is left out if `on_error` is given, which gets the error.
+    """
+    for directory in library.directories(specs):
+        for spec, printed in _families(directory):
+            if mentioning is not None and not _mention((spec, printed), mentioning):
+                continue
+            try:
+                yield of_spec(library.read_listed(spec)) if spec else _alone(printed)
+            except ArchcalcError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+
+
+def of_spec(spec: Spec) -> Literature:
+    """What is printed of a spec's networks, in its own file and in the one beside it."""
+    tables, claims = _parsed(reader.read(spec.text, spec.file), spec.file)
+    if printed := spec.path and _beside(spec.path):
+        more_tables, more_claims = _read(printed)
+        tables, claims = tables + more_tables, claims + more_claims
+    return Literature(spec.name, spec, tables, claims)
+
+
+def is_alone(path: str) -> bool:
+    """Whether a file has printed figures alone: it lies in a directory for these."""
+    return os.path.basename(os.path.dirname(os.path.abspath(path))) == FOLDER
+
+
+def of_path(path: str) -> Literature:
+    """What is printed in a file: a spec, or one of printed figures alone."""
+    if not is_alone(path):
+        return of_spec(library.read(path))
+    directory = os.path.dirname(os.path.dirname(path)) or os.path.join(os.path.dirname(path), "..")
+    specs = [one for one in library.files(directory) if library.stem(one) == library.stem(path)]
+    if not specs:
+        return _alone(path)
+    return Literature(library.stem(path), library.read_listed(specs[0]), *_read(path, path))
+
+
+def _alone(path: str) -> Literature:
+    """A file of printed figures without a spec: entries that name no network mean its name's."""
+    name, (tables, claims) = library.stem(path), _read(path)
+    named = tuple(
+        table._replace(cells=tuple(_of_network(name, cell) for cell in table.cells))
+        for table in tables
+    )
+    return Literature(name, None, named, claims)
+
+
+def _of_network(name: str, cell: Cell) -> Cell:
+    is_named = not cell.network.startswith("@") and cell.network
+    return cell if is_named else cell._replace(network=name + cell.network)
+
+
+def _families(directory: str) -> Iterator[tuple[str, str]]:
+    """Each family's spec and file of printed figures; either may be missing, and is then empty."""
+    printed = {library.stem(path): path for path in _printed_files(directory)}
+    for path in library.files(directory):
+        yield path, printed.pop(library.stem(path), "")
+    for path in printed.values():
+        yield "", path
+
+
+def _printed_files(directory: str) -> list[str]:
+    """The files of printed figures beside the specs in a directory."""
+    folder = os.path.join(directory, FOLDER)
+    return library.files(folder) if os.path.isdir(folder) else []
+
+
+def _beside(path: str) -> str:
+    """The file of printed figures beside a spec; empty where there is none."""
+    beside = _printed_files(os.path.dirname(path))
+    return next((one for one in beside if library.stem(one) == library.stem(path)), "")
+
+
+def _mention(paths: Sequence[str], names: Collection[str]) -> bool:
+    texts = [plain(library.stem(path) + (library.text_of(path) or "")) for path in paths if path]
+    return any(name in text for text in texts for name in names)
+
+
+def _read(path: str, file: str = "") -> Entries:
+    """The tables and claims of a file that has nothing else; `file` is used in messages."""
+    directory, name = os.path.split(path)
+    shipped = directory == os.path.join(library.shipped(), FOLDER)
+    file = file or (f"specs/{FOLDER}/{name}" if shipped else path)
+    return _parsed(reader.read(reader.read_file(path), file), file, only=True)
+
+
+def _parsed(root: reader.Mapping, file: str, *, only: bool = False) -> Entries:
+    """The tables and claims of a file's tree; raises SpecErrors with everything that is wrong.
+
+    With `only` other keys are wrong.
+    """
+    checker = Checker(file)
+    tables: tuple[Published, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    try:
+        if only:
+            checker.keys(root, ELSEWHERE, "a file of printed figures")
+        tables = entries.tables(checker, root.get("published"))
+        claims = entries.claims(checker, root.get("claims"))
+    except TooMany:
+        pass
+    if checker.errors:
+        raise SpecErrors(sorted(checker.errors, key=lambda error: error.place or Place(file, 0, 0)))
+    return tables, claims
