@@ -409,7 +409,7 @@ def test_show_tells_settings_and_variants() -> None:
     assert "  resnet18, resnet34, resnet50, resnet101, resnet152, plain18, plain34\n" in text
     assert "shortcuts=B (one of A, B, C, none; section 3.3; none: the plain network)" in text
     assert "authors: He, Zhang, Ren, Sun" in text
-    assert "resolution=224 (at least 32)" in text
+    assert "resolution=224 (at least 1)" in text
 
 
 def test_show_of_a_file_with_tabs_and_carriage_returns(tmp_path: Path) -> None:

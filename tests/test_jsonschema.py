@@ -12,15 +12,19 @@ from jsonschema import Draft202012Validator
 
 from archcalc.errors import SpecError
 from archcalc.ops.fields import REQUIRED
-from archcalc.published.jsonschema import json_schema
+from archcalc.published.jsonschema import json_schema, of_printed_figures
 from archcalc.spec import library
 from archcalc.spec.layers import COMMON, JOINS, LAYER_KINDS, STRUCTURE
 from archcalc.spec.schema import TOP
 
 SPECS = sorted(Path(library.shipped()).glob("*.yaml"))
+PUBLISHED = sorted(Path(library.shipped()).glob("published/*.yaml"))
 SCHEMA = json_schema()
 DEFINITIONS = SCHEMA["$defs"]
 VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+SMALL = {"input": [1, 8, 8], "layers": ["relu"]}
 
 
 def in_a_network(*layers):
@@ -53,6 +57,32 @@ def test_shipped_specs_validate(path):
 
 def test_there_are_shipped_specs():
     assert len(SPECS) >= 6
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_shipped_files_of_printed_figures_validate(path):
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert list(Draft202012Validator(of_printed_figures()).iter_errors(entries)) == []
+    assert [error.message for error in VALIDATOR.iter_errors({**SMALL, **entries})] == []
+
+
+def test_there_are_shipped_files_of_printed_figures():
+    assert len(PUBLISHED) >= 6
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"published": 3},
+        {"claims": [{"source": "a", "is": "a", "printed": "3"}]},
+        {"published": [{"source": "a", "network": {"parms": 3}}]},
+        SMALL,
+    ],
+)
+def test_wrong_files_of_printed_figures_do_not_validate(entries):
+    schema = of_printed_figures()
+    Draft202012Validator.check_schema(schema)
+    assert list(Draft202012Validator(schema).iter_errors(entries))
 
 
 RIGHT = {

@@ -49,7 +49,7 @@ def metadata(wheel, name):
 
 
 def test_wheel_holds_every_spec_and_module(wheel):
-    specs = {f"archcalc/{path.relative_to(ROOT)}" for path in ROOT.glob("specs/*.yaml")}
+    specs = {f"archcalc/{path.relative_to(ROOT)}" for path in ROOT.glob("specs/**/*.yaml")}
     modules = {str(path.relative_to(ROOT)) for path in ROOT.glob("archcalc/**/*.py")}
     shipped = {name for name in wheel if ".dist-info/" not in name}
     assert len(specs) >= 6

@@ -490,13 +490,17 @@ def schema(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="That of files of printed figures alone.")
+    ] = False,
 ) -> None:
     """The JSON Schema of specs, for editors."""
     import json
 
-    from archcalc.published.jsonschema import json_schema
+    from archcalc.published.jsonschema import json_schema, of_printed_figures
 
-    write([json.dumps(json_schema(), indent=2, ensure_ascii=False), "\n"], output)
+    made = of_printed_figures() if published else json_schema()
+    write([json.dumps(made, indent=2, ensure_ascii=False), "\n"], output)
 
 
 def validate(

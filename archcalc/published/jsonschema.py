@@ -21,12 +21,27 @@ from archcalc.spec.schema_words import (
 def json_schema() -> Schema:
     """The schema of a whole spec file, printed figures included, made anew."""
     schema = jsonschema.json_schema()
-    schema["properties"] |= {
+    schema["properties"] |= _keys()
+    schema["$defs"]["figures"] = _figures()
+    return schema
+
+
+def of_printed_figures() -> Schema:
+    """The schema of a file of printed figures alone, made anew."""
+    return {
+        "$schema": jsonschema.DRAFT,
+        "title": "printed figures for archcalc",
+        "description": "What papers print of networks, as archcalc judges it.",
+        **object_of(_keys()),
+        "$defs": {"figures": _figures(), "term": jsonschema.json_schema()["$defs"]["term"]},
+    }
+
+
+def _keys() -> Schema:
+    return {
         "published": described("what papers print, judged by `archcalc reproduce`", _published()),
         "claims": described("relations that are printed, judged likewise", _claims()),
     }
-    schema["$defs"]["figures"] = _figures()
-    return schema
 
 
 def _published() -> Schema:
