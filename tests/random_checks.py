@@ -36,7 +36,6 @@ from archcalc.ops.window import HELD, POINTWISE
 from archcalc.pytorch import gradients
 from archcalc.pytorch import model as pytorch
 from archcalc.pytorch.verify import verify
-from archcalc.report.records import document
 from archcalc.report.table import tabulate
 from archcalc.spec import library
 from archcalc.spec.expansion import expand
@@ -133,7 +132,7 @@ def check_outputs(graph: Graph) -> int:
     Returns how many outputs had few enough paths for each to be walked.
     """
     analysis = Analysis(graph, batch=BATCH)
-    described = document(tabulate(analysis))["network"]["outputs"]
+    described = tabulate(analysis).as_document()["network"]["outputs"]
     ours = [(one["name"], tuple(one["shape"]), one["auxiliary"]) for one in described]
     theirs = [(one.name, one.tensor.shape, one.auxiliary) for one in graph.outputs]
     if ours != theirs or analysis.totals.outputs != tuple(shape for _, shape, _ in theirs):

@@ -249,7 +249,8 @@ published:
     layers: {{{layer}: {{{figure}: {printed}}}}}
 claims:
   - source: t
-    where: {{p: {network} {layer} {figure}, q: j {other}}}
+    of: j
+    where: {{{where}}}
     is: "{relation}"
     printed: {value}
 """
@@ -273,16 +274,20 @@ def judged_text(pick: random.Random) -> str:
         shape = pick.choice(RELATIONS)
         return shape.format(*(relation(pick.randrange(depth)) for _ in range(shape.count("{}"))))
 
+    layer, said = pick.choice(LAYERS[:5] * 10 + LAYERS), relation(pick.randrange(3))
     figures = ["params"] * 40 + [*PUBLISHED, *QUOTED, "parms"]
     networks = ["j"] * 40 + ["j@n=2", "j@n=0", "j@flag=3", "j@", "lenet5", "nonesuch", "''"]
+    network, figure, other = pick.choice(networks), pick.choice(figures), pick.choice(figures)
+    letters = {"p": f"{network} {layer} {figure}", "q": f"j {other}"}
+    used = [letter for letter in letters if re.search(rf"\b{letter}\b", said)]
     return JUDGED.format(
         convention=pick.choice([*CONVENTIONS, "x"]) if pick.random() < 0.3 else "",
-        network=pick.choice(networks),
-        layer=pick.choice(LAYERS[:5] * 10 + LAYERS),
-        figure=pick.choice(figures),
-        other=pick.choice(figures),
+        network=network,
+        layer=layer,
+        figure=figure,
+        where=", ".join(f"{letter}: {letters[letter]}" for letter in used),
         printed=pick.choice(PRINTED[:10] + PRINTED),
-        relation=relation(pick.randrange(3)),
+        relation=said,
         value=pick.choice(PRINTED[:10] + PRINTED[:12]),
     )
 

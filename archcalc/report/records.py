@@ -177,7 +177,8 @@ def plain(value: Any) -> Any:
 
 def common_rank(analyses: Iterable[Whole]) -> int:
     """The number of spatial axes for which rows of all these networks have the same columns."""
-    return max((analysis.rank for analysis in analyses), default=2)
+    each = {id(analysis): analysis for analysis in analyses}  # rows share it, and it looks at all
+    return max((analysis.rank for analysis in each.values()), default=2)
 
 
 def flat(row: Row, rank: int) -> dict[str, Any]:
