@@ -270,7 +270,7 @@ LAYERS = ["r", "s", "s/body/conv1", "v", "flatten1", "S", "x", "''"]
 def judged_text(pick: random.Random) -> str:
     def relation(depth: int) -> str:
         if depth == 0:
-            return pick.choice(NUMBERS)
+            return pick.choice(NUMBERS + ["p", "q"] * 40)  # a relation must have letters
         shape = pick.choice(RELATIONS)
         return shape.format(*(relation(pick.randrange(depth)) for _ in range(shape.count("{}"))))
 
@@ -288,7 +288,7 @@ def judged_text(pick: random.Random) -> str:
         where=", ".join(f"{letter}: {letters[letter]}" for letter in used),
         printed=pick.choice(PRINTED[:10] + PRINTED),
         relation=said,
-        value=pick.choice(PRINTED[:10] + PRINTED[:12]),
+        value=pick.choice(PRINTED[:10] * 2 + PRINTED[:12]),
     )
 
 
