@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 # be rounded either way.
 SURVIVORS = {
     ("Szegedy et al. 2014, Table 1", "159K"),  # 163,328/1024 = 159.5
-    ("course notes 002, sections 4.6.3 and 4.7.1, the table", "159K"),
+    ("course notes 002, sections 4.6.3 and 4.7.1, the table", "159K"),  # the same figure
     ("He et al. 2015, Table 2", "2.8%"),  # 27.88% - 25.03% = 2.85%
-    ("course notes 000, section 3.3.4", "2.8%"),
+    ("course notes 000, section 3.3.4", "2.8%"),  # the same figure
 }
 UNMOVED = ("truth", "below", "above")
 
