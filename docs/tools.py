@@ -7,6 +7,7 @@ python docs/tools.py --check    exit code 1 where the page on disk says somethin
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import archcalc
 from archcalc.analysis.tools import TOOLS, together
 from archcalc.errors import ArchcalcError
+from archcalc.published.reproduction import tables_of
 from archcalc.report.counting import counted
 
 if TYPE_CHECKING:
@@ -131,14 +133,15 @@ def _table() -> Iterator[str]:
         analysis = archcalc.analyze(name)
         counts = [f"{counted(analysis, tool).totals.mult_adds:,}" for tool in TOOLS]
         own = f"{analysis.totals.mult_adds:,}"
-        yield f"| {analysis.label} | {own} | {' | '.join(counts)} | {_of_paper(analysis)} |"
+        yield f"| {analysis.label} | {own} | {' | '.join(counts)} | {_of_paper(name, analysis)} |"
     yield ""
     yield "A dash: the network's first source that prints Mult-Adds or params prints no Mult-Adds."
 
 
-def _of_paper(analysis: Analysis) -> str:
+def _of_paper(name: str, analysis: Analysis) -> str:
+    spec = archcalc.load(name.partition("@")[0])
     try:
-        found = counted(analysis, "paper")
+        found = counted(analysis, "paper", partial(tables_of, spec))
     except ArchcalcError:
         return "-"
     printed = any(note.startswith("Mult-Adds as") for note in found.counting.notes)

@@ -787,10 +787,11 @@ def test_only_a_terminal_makes_lines_shorter(monkeypatch: pytest.MonkeyPatch) ->
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("COLUMNS", "70")
-    assert streams.terminal_width(None) == 70
-    assert streams.terminal_width("file.txt") is None
+    assert streams.terminal_width("terminal", None) == 70
+    assert streams.terminal_width("markdown", None) is None
+    assert streams.terminal_width("terminal", "file.txt") is None
     monkeypatch.setattr("sys.stdout", io.StringIO())
-    assert streams.terminal_width(None) is None
+    assert streams.terminal_width("terminal", None) is None
 
 
 def test_a_bar_is_drawn_where_much_is_written_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
