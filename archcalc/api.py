@@ -333,12 +333,12 @@ def opener(specs: Sequence[str] = ()) -> Open:
     by_label: dict[tuple[str, str], _Asked] = {}  # by file and settings
 
     def opened(network: str | Spec, settings: str) -> _Asked:
-        named = network if isinstance(network, str) else f"{network.file}#{network.network}"
+        named = network if isinstance(network, str) else f"{network.home}#{network.network}"
         key = named, settings
         if key not in by_request:
             spec = library.find(network, specs) if isinstance(network, str) else network
             asked = _Asked(spec, dict(requests.pairs(settings)) if settings else {})
-            by_request[key] = by_label.setdefault((spec.file, asked.label), asked)
+            by_request[key] = by_label.setdefault((spec.home, asked.label), asked)
         return by_request[key]
 
     return opened

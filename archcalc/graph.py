@@ -461,7 +461,11 @@ class GraphBuilder:
             raise GraphError(
                 f"expected sizes such as (3, 224, 224), received {received(shape)}", field="shape"
             )
-        node = self._append(Input(shape=shape), (), "input", source)
+        try:
+            op = Input(shape=shape)
+        except LayerError as error:
+            raise GraphError(error.message, field="shape", layer="input") from None
+        node = self._append(op, (), "input", source)
         self.root.entry = node.tensor()
         if note := layout_note(node.facts.outputs[0]):
             _warn(InputWarning(note, source))

@@ -329,3 +329,9 @@ def test_a_block_that_is_left_without_layers_is_no_part_of_the_graph() -> None:
         scope.exit = begun.x
     begun.add("block", [scope.exit])
     assert list(begun.builder.root.children) == ["a", "block"]
+
+
+def test_an_input_that_is_too_small_is_a_graph_error() -> None:
+    with pytest.raises(GraphError) as refused:
+        GraphBuilder("small").input((3, 0, 8))
+    assert (refused.value.field, refused.value.layer) == ("shape", "input")

@@ -783,7 +783,7 @@ def test_validate_takes_files_of_printed_figures(beside: Path) -> None:
     ran = CliRunner().invoke(app, ["validate", str(beside), str(beside.parents[1] / "small.yaml")])
     assert ran.exit_code == 2
     assert ran.stderr.count("published/small.yaml:1:39: expected a layer of small") == 2
-    beside.write_text("name: small\nlayers: []\n", encoding="utf-8")
+    beside.write_text("name: small\n", encoding="utf-8")
     ran = CliRunner().invoke(app, ["validate", str(beside)])
     assert "a file of printed figures: expected a key it takes, received 'name'" in ran.stderr
 
@@ -798,6 +798,57 @@ def test_a_broken_file_of_printed_figures_leaves_the_others(beside: Path) -> Non
     assert "lenet5" in found
     [message] = told
     assert "small.yaml:1:12: expected a list of tables" in message
+
+
+def test_a_directory_may_be_called_as_the_shipped_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are told apart by where they lie, and not by how messages call them."""
+    (tmp_path / "specs" / "published").mkdir(parents=True)
+    (tmp_path / "specs" / "lenet5.yaml").write_text(SPEC.replace("small", "mine"))
+    (tmp_path / "specs" / "published" / "lenet5.yaml").write_text(
+        "published: [{source: mine, networks: {lenet5: {depth: 7}, mine: {depth: 3}}}]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for directory in ("specs", "./specs", str(tmp_path / "specs")):
+        found = api.reproduce_all(specs=directory)
+        assert not [one for some in found.values() for one in some if one.problem]
+        kinds = {one.network: one.kind for one in found["mine"]}
+        assert kinds == {"lenet5": MATCH, "mine": MATCH}
+        assert len(api.reproduce("lenet5", specs=directory)) > 50
+
+
+def test_a_spec_may_lie_in_a_directory_called_published(tmp_path: Path) -> None:
+    path = tmp_path / "published" / "net.yaml"
+    path.parent.mkdir()
+    path.write_text(SPEC + "published: [{source: mine, network: {depth: 3}}]\n")
+    ran = CliRunner().invoke(app, ["validate", str(path)])
+    assert (ran.exit_code, ran.stdout) == (0, f"{path}: correct, 1 network\n")
+    [verdict] = api.reproduce(str(path))
+    assert verdict.kind == MATCH
+
+
+def test_claims_that_name_settings_alone_are_of_their_files_network(tmp_path: Path) -> None:
+    path = tmp_path / "published" / "mobilenet.yaml"
+    path.parent.mkdir()
+    claim = '{source: mine, where: {p: "@alpha=0.5 params"}, is: p, printed: 1.3M}'
+    path.write_text(f"claims: [{claim}]\n")
+    for found in (api.reproduce(str(path)), api.reproduce("mobilenet", specs=str(tmp_path))):
+        assert [(one.network, one.kind) for one in found if one.source == "mine"] == [
+            ("mobilenet@alpha=0.5", MATCH)
+        ]
+
+
+@pytest.mark.parametrize(("text", "received"), [("", "an empty file"), ("- a\n", "a list")])
+def test_files_of_printed_figures_that_are_no_mapping(
+    tmp_path: Path, text: str, received: str
+) -> None:
+    path = tmp_path / "published" / "small.yaml"
+    path.parent.mkdir()
+    path.write_text(text)
+    ran = CliRunner().invoke(app, ["validate", str(path)])
+    assert ran.exit_code == 2
+    assert f"expected a mapping with 'published' or 'claims', received {received}" in ran.stderr
 
 
 # The command.

@@ -322,3 +322,31 @@ def test_without_a_memo_a_network_is_the_same():
 
 def test_greatest_common_divisors():
     assert [gcd(12, 18), recorded_gcd(12, 18)] == [6, 6]
+
+
+@pytest.mark.parametrize(
+    ("traced", "options", "message"),
+    [
+        ({}, {}, "expected a setting or a size to trace, received none"),
+        ({"alpha": float("nan")}, {}, "alpha: expected a number, received"),
+        ({"alpha": "half"}, {}, "alpha: expected a number, received 'half'"),
+        (
+            {"resolution": 224},
+            {"input": (3, "side", "side")},
+            "input: expected a traced size, received 'side'",
+        ),
+    ],
+)
+def test_what_can_not_be_traced(traced, options, message):
+    with pytest.raises(SettingError, match=message):
+        trace(archcalc.load("mobilenet"), traced, **options)
+
+
+def test_numbers_of_numpy_are_traced_and_settings_may_be_floats():
+    recording = trace(
+        archcalc.load("mobilenet"), {"resolution": np.int64(224)}, settings={"alpha": 0.5}
+    )
+    found = recording.replay(resolution=[160]).figures["mult_adds"]
+    assert found.tolist() == [
+        archcalc.analyze("mobilenet", alpha=0.5, resolution=160).totals.mult_adds
+    ]

@@ -184,7 +184,7 @@ def _published(figures: Iterable[Figure]) -> Iterator[str]:
     return (one.key for one in figures if one.published)
 
 
-# What `published:` may name and is computed; published/verdicts.py computes them.
+# What `published:` may name and is computed; published/computed.py computes them.
 PUBLISHED = (
     "input", "output", "channels", *_published((*COUNTS, *ALONG_PATHS)), "weight_layers",
     "receptive_field", "rf_stride", "rf_start", *_published(TENSORS), "in_channels",

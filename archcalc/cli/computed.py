@@ -491,7 +491,7 @@ def schema(
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="That of files of printed figures alone.")
+        bool, typer.Option("--published", help="Print the schema of files of printed figures.")
     ] = False,
 ) -> None:
     """The JSON Schema of specs, for editors."""
@@ -505,11 +505,14 @@ def schema(
 
 def validate(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Spec files.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="Specs, or files of printed figures.", show_default=False
+        ),
     ],
     specs: SpecsOption = None,
 ) -> None:
-    """Check spec files."""
+    """Check specs and files of printed figures."""
     wrong = 0
     for path in files:
         try:

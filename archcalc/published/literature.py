@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import ArchcalcError, Place, SpecErrors, plain
 from archcalc.published import entries
+from archcalc.published.printed import Figure
 from archcalc.spec import library, reader
 from archcalc.spec.checker import Checker, TooMany
 from archcalc.spec.schema import ELSEWHERE
@@ -14,13 +15,14 @@ from archcalc.spec.schema import ELSEWHERE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from archcalc.published.printed import Cell, Claim, Published
+    from archcalc.published.printed import Claim, Published
     from archcalc.spec.model import Spec
 
     OnError = Callable[[ArchcalcError], None]
     Entries = tuple[tuple[Published, ...], tuple[Claim, ...]]
 
 FOLDER = "published"  # beside the specs
+WANTED = "a mapping with 'published' or 'claims'"
 
 
 class Literature(NamedTuple):
@@ -66,7 +68,10 @@ def literature(
 
 def of_spec(spec: Spec) -> Literature:
     """What is printed of a spec's networks, in its own file and in the one beside it."""
-    tables, claims = _parsed(reader.read(spec.text, spec.file), spec.file)
+    tables: tuple[Published, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    if any(key in spec.text for key in ELSEWHERE):
+        tables, claims = _parsed(reader.read(spec.text, spec.file), spec.file)
     if printed := spec.path and _beside(spec.path):
         more_tables, more_claims = _read(printed)
         tables, claims = tables + more_tables, claims + more_claims
@@ -74,8 +79,11 @@ def of_spec(spec: Spec) -> Literature:
 
 
 def is_alone(path: str) -> bool:
-    """Whether a file has printed figures alone: it lies in a directory for these."""
-    return os.path.basename(os.path.dirname(os.path.abspath(path))) == FOLDER
+    """Whether a file has printed figures alone: it lies where these do, and is no spec."""
+    if os.path.basename(os.path.dirname(os.path.abspath(path))) != FOLDER:
+        return False
+    root = reader.read(reader.read_file(path), path, WANTED)
+    return not root.entries.keys() & {"input", "layers"}
 
 
 def of_path(path: str) -> Literature:
@@ -92,16 +100,26 @@ def of_path(path: str) -> Literature:
 def _alone(path: str) -> Literature:
     """A file of printed figures without a spec: entries that name no network mean its name's."""
     name, (tables, claims) = library.stem(path), _read(path)
-    named = tuple(
+    named_tables = tuple(
         table._replace(cells=tuple(_of_network(name, cell) for cell in table.cells))
         for table in tables
     )
-    return Literature(name, None, named, claims)
+    named_claims = tuple(
+        claim._replace(
+            where={
+                letter: _of_network(name, figure) if isinstance(figure, Figure) else figure
+                for letter, figure in claim.where.items()
+            }
+        )
+        for claim in claims
+    )
+    return Literature(name, None, named_tables, named_claims)
 
 
-def _of_network(name: str, cell: Cell) -> Cell:
-    is_named = not cell.network.startswith("@") and cell.network
-    return cell if is_named else cell._replace(network=name + cell.network)
+def _of_network(name: str, entry: Any) -> Any:
+    """A cell or a figure of a claim; one that names settings alone is of the network `name`."""
+    is_named = entry.network and not entry.network.startswith("@")
+    return entry if is_named else entry._replace(network=name + entry.network)
 
 
 def _families(directory: str) -> Iterator[tuple[str, str]]:
@@ -135,7 +153,7 @@ def _read(path: str, file: str = "") -> Entries:
     directory, name = os.path.split(path)
     shipped = directory == os.path.join(library.shipped(), FOLDER)
     file = file or (f"specs/{FOLDER}/{name}" if shipped else path)
-    return _parsed(reader.read(reader.read_file(path), file), file, only=True)
+    return _parsed(reader.read(reader.read_file(path), file, WANTED), file, only=True)
 
 
 def _parsed(root: reader.Mapping, file: str, *, only: bool = False) -> Entries:

@@ -130,5 +130,5 @@ def _others(spec: Spec, specs: Sequence[str], on_error: OnError | None) -> Itera
     """What other families' files print of a network."""
     names = library.names(spec)
     for family in literature(specs, on_error=on_error, mentioning=names):
-        if family.spec is None or family.spec.file != spec.file:
+        if family.spec is None or family.spec.home != spec.home:
             yield family

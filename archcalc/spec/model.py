@@ -5,6 +5,7 @@ A term is a field's value as written: constant, or with expressions that expansi
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.errors import shown
@@ -297,6 +298,11 @@ class Spec(NamedTuple):
     variant: Variant | None
     place: Place
     memo: Memo
+
+    @property
+    def home(self) -> str:
+        """The file it is in, however its path is written; of a text, what that is called."""
+        return os.path.realpath(self.path) if self.path else self.file
 
     @property
     def network(self) -> str:

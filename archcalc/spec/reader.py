@@ -122,7 +122,10 @@ def read_file(path: str) -> str:
         raise SpecError(f"expected UTF-8 text, received {byte}", place=place) from None
 
 
-def read(text: str, file: str) -> Mapping:
+SPEC = "a mapping with 'input' and 'layers'"
+
+
+def read(text: str, file: str, wanted: str = SPEC) -> Mapping:
     """The tree of one YAML document, a mapping. Raises SpecError with the place."""
     import yaml
 
@@ -154,9 +157,7 @@ def read(text: str, file: str) -> Mapping:
     if not isinstance(root, Mapping):
         place = Place(file, root.line + 1, root.column + 1) if root else Place(file, 1, 1)
         got = "an empty file" if root is None else described(root)
-        raise SpecError(
-            f"expected a mapping with 'input' and 'layers', received {got}", place=place
-        )
+        raise SpecError(f"expected {wanted}, received {got}", place=place)
     return root
 
 

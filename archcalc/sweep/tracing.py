@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from archcalc import values
 from archcalc.analysis import Analysis
 from archcalc.analysis.figures import FIGURES
 from archcalc.errors import SettingError, received
@@ -46,13 +48,18 @@ def trace(
         >>> recording.replay(alpha=[0.25, 1.0], resolution=[128, 224]).figures["params"]
         array([ 470072, 4231976])
     """
+    if not traced:
+        raise SettingError("expected a setting or a size to trace, received none")
     tape = Tape()
     numbers = {name: _variable(tape, name, value) for name, value in traced.items()}
     sizes: Any = None
     if input is not None:
+        if unknown := [size for size in input if isinstance(size, str) and size not in numbers]:
+            raise SettingError(f"input: expected a traced size, received {received(unknown[0])}")
         sizes = [numbers[size] if isinstance(size, str) else size for size in input]
     own = {name: number for name, number in numbers.items() if name not in (input or ())}
-    graph = expand(spec, {**(settings or {}), **own}, sizes, memo=Memo(on=False))
+    settled = values.exact_settings(settings)
+    graph = expand(spec, {**settled, **own}, sizes, memo=Memo(on=False))
     totals = Analysis(graph, batch=batch, dtype=dtype).totals
     figures = {key: _step(tape, FIGURES[key].get(totals)) for key in RECORDED}
     fractions = {name: isinstance(number, RecordedFraction) for name, number in numbers.items()}
@@ -61,7 +68,8 @@ def trace(
 
 def _variable(tape: Tape, name: str, value: Any) -> Recorded | RecordedFraction:
     """A number that stands for many; a fraction is two of them."""
-    if isinstance(value, float):
+    value = values.plain_value(value)
+    if isinstance(value, float) and isfinite(value):
         value = Fraction(repr(value))
     if isinstance(value, Fraction):
         above = Recorded(tape, tape.input(f"{name}'s numerator"), value.numerator)
