@@ -94,7 +94,7 @@ class SpecErrors(SpecError):
 
 
 class FieldError(ArchcalcError):
-    """What can't be built: `fact` says why, and `field` which argument is wrong, where it is one.
+    """An error about a layer or graph that can't be built: `fact` says why, `field` which argument.
 
     Neither knows in which words a frontend's users write: a frontend has `fact` and `field` apart,
     and adds the place, its own words and its own hint.

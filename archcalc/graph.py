@@ -671,7 +671,7 @@ class GraphBuilder:
     def seen(self, tensor: Tensor, name: str = "") -> Tensor:
         """A tensor as it is seen from the scope that is being filled.
 
-        Out of a part applied N times it comes with N in front; what goes into one comes without.
+        Outside a repeated part a tensor's shape has a leading axis N, and inside it has none.
         Raises GraphError where a layer in such a part takes something from outside that is not what
         comes into the part: each application has its own.
         """
